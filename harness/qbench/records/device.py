@@ -1,0 +1,174 @@
+"""A device: what its profile expects, what it claims to be, and how it is at one moment."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Delegate(StrEnum):
+    """What was asked for. `cpu` is TFLite's default CPU path, i.e. XNNPACK where it applies."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+    NNAPI = "nnapi"
+    HEXAGON = "hexagon"
+    QNN = "qnn"
+    NPU = "npu"  # the ladder nnapi > hexagon > qnn
+
+
+class ComputeUnit(StrEnum):
+    CPU = "cpu"
+    GPU = "gpu"
+    NPU = "npu"
+
+
+class Origin(StrEnum):
+    """Where a number comes from. Never pooled, never compared without an explicit flag."""
+
+    DEVICE = "device"
+    HOST = "host"
+    EMULATED = "emulated"
+    SIMULATED = "simulated"
+
+
+class DeviceState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A device at one moment; taken before and after every run. None: could not be read."""
+
+    load_1min: float | None = None
+    available_bytes: int | None = None
+    temperature_c: float | None = None
+    cpu_khz: int | None = None  # of the fastest core, now
+    governor: str | None = None
+
+
+class DeviceInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a device, or the thing that stands in for it, says it is."""
+
+    name: str
+    title: str
+    origin: Origin
+    os: str | None = None
+    cpu: str | None = None
+    cores: int | None = None
+    runtime: str | None = None  # "ai-edge-litert 2.3.0", ...
+    profile: str | None = None
+
+
+# DeviceProfile and its parts: one YAML file under device_profiles/ (README.md there explains every
+# field). Unknown keys are errors.
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an attached device is recognised: any listed value of any listed property fits.
+
+    `props` maps a getprop name to the values that mean this chip
+    (`ro.board.platform: [kona]`, `ro.soc.model: [SM8250]`).
+    """
+
+    props: dict[str, tuple[str, ...]]
+
+
+class CoreType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Peak multiply-accumulates per cycle of one core, by data type; None: no such instructions."""
+
+    fp32_macs_per_cycle: float
+    fp16_macs_per_cycle: float | None = None
+    int8_macs_per_cycle: float | None = None
+    l1d_bytes: int | None = None
+
+
+class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Equal cores that share a clock. `cores` are kernel CPU numbers."""
+
+    name: str  # prime, big, little
+    core_type: str  # a key of Cpu.core_types
+    cores: tuple[int, ...]
+    max_khz: int | None
+    l2_bytes: int | None = None
+
+
+class Cpu(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    clusters: tuple[Cluster, ...]  # fastest first
+    core_types: dict[str, CoreType]
+    l3_bytes: int | None = None
+    slc_bytes: int | None = None
+    default_threads: int
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    kind: str | None = None
+    bandwidth_bytes_per_s: float
+
+
+class Gpu(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    family: str  # adreno6xx, adreno7xx, mali, other: chooses the Winograd rule
+    max_khz: int | None = None
+    fp32_macs_per_s: float | None = None
+    fp16_macs_per_s: float | None = None
+    opencl: str | None = None
+    vulkan: str | None = None
+
+
+class NpuRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One way to reach the NPU.
+
+    `dtypes` are the activation types it takes; `deny_ops` the operators its driver refuses
+    although the delegate's own rules allow them. `accelerator` is the NNAPI accelerator's name.
+    """
+
+    dtypes: tuple[str, ...]
+    accelerator: str | None = None
+    deny_ops: tuple[str, ...] = ()
+    max_partitions: int | None = None
+    deprecated: str | None = None  # said to the user when the route is chosen
+
+
+class Npu(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    int8_macs_per_s: float | None = None
+    routes: dict[str, NpuRoute]  # keys: nnapi, hexagon, qnn
+
+
+class Android(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    release: str
+    api_level: int
+    nnapi_accelerators: tuple[str, ...] = ()
+
+
+class Noise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Priors of how a median of invoke latencies scatters; standard deviations of the log."""
+
+    within_run_sigma_ratio: float  # invoke to invoke
+    between_run_sigma_ratio: float  # process to process
+    autocorrelation: float
+    outlier_ratio: float  # share of invokes
+    outlier_excess_ratio: float  # mean excess of an outlier over the median
+
+
+class Thermal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Two-node thermal model and its first trip point; None where nobody has published it."""
+
+    sustained_power_mw: int | None = None
+    trip_c: float | None = None
+    hysteresis_c: float | None = None
+
+
+class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is expected of a kind of device. Loaded by `qbench.profiles` from YAML."""
+
+    schema_version: int
+    name: str
+    title: str
+    soc: str
+    match: Match
+    cpu: Cpu
+    memory: Memory
+    gpu: Gpu | None = None
+    npu: Npu | None = None
+    android: Android | None = None
+    noise: Noise | None = None
+    thermal: Thermal | None = None
+    aliases: tuple[str, ...] = ()

@@ -1,0 +1,270 @@
+"""What is planned, run and derived: from Case to Summary. Frozen values, no I/O."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from qbench.records.device import Delegate, DeviceState, Origin
+from qbench.records.model import Precision
+
+
+class Tier(StrEnum):
+    """How much evidence stands behind a simulated number."""
+
+    S0 = "S0"  # data sheet and priors only
+    S1 = "S1"  # rates fitted on published latencies of the same runtime
+    S2 = "S2"  # calibrated on the device with single-operator models
+    S3 = "S3"  # S2 and whole networks
+
+
+class Proof(StrEnum):
+    """How we know what executed the model; weakest first."""
+
+    PREDICTED = "predicted"  # nobody ran anything: the placement rules say so
+    FLAG_ACCEPTED = "flag_accepted"
+    DELEGATE_CREATED = "delegate_created"
+    DELEGATE_APPLIED = "delegate_applied"
+    NODE_COUNTS = "node_counts"
+    OP_PROFILE = "op_profile"
+    DRIVER_LOG = "driver_log"
+    BUSY_COUNTER = "busy_counter"
+
+
+class OutputFormat(StrEnum):
+    """Which reader in `formats/` understands a RawOutput."""
+
+    HOST_RUN = "host_run"  # one JSON object from qbench.host's child process
+    SIMULATION = "simulation"  # one JSON object from qbench.simulator
+
+
+class UnitNodes(msgspec.Struct, frozen=True):
+    """How many of the model's nodes each compute unit executes."""
+
+    cpu: int
+    gpu: int
+    npu: int
+
+
+class RefusedNode(msgspec.Struct, frozen=True):
+    """A node that the delegate did not take, and why, in words."""
+
+    op_index: int
+    op: str
+    reason: str
+
+
+class Placement(msgspec.Struct, frozen=True):
+    """What executed the model.
+
+    `partitions` counts the pieces of the graph given to the delegate asked for (for `cpu`:
+    pieces run by XNNPACK). A delegate with 0 partitions ran nothing: all nodes are on the CPU.
+    """
+
+    nodes: UnitNodes
+    partitions: int
+    proof: Proof
+    refused: tuple[RefusedNode, ...] = ()
+    evidence: tuple[str, ...] = ()
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One model on one delegate of one device with one group of settings.
+
+    `case_id` is readable and stable: `resnet34-int8-nnapi-t4@sd865`. Warm-up ends when both
+    `warmup_invokes` and `warmup_s` are reached; measuring when both `min_invokes` and `min_s`
+    are (or `max_s` has passed).
+    """
+
+    case_id: str
+    model: str
+    model_path: str
+    model_sha256: str
+    precision: Precision
+    device: str  # a profile's name; "host" for this machine
+    origin: Origin
+    delegate: Delegate
+    threads: int
+    warmup_invokes: int
+    warmup_s: float
+    min_invokes: int
+    min_s: float
+    max_s: float
+    timeout_s: float
+    seed: int
+    xnnpack: bool = True
+
+
+class PlannedRun(msgspec.Struct, frozen=True):
+    """The `sequence`-th run of a plan: the `repetition`-th of its case; both from 0."""
+
+    sequence: int
+    case_id: str
+    repetition: int
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a session will do, in order. On disk before the first run."""
+
+    schema_version: int
+    name: str
+    protocol: str
+    seed: int
+    cases: tuple[Case, ...]
+    runs: tuple[PlannedRun, ...]
+
+
+class Failure(msgspec.Struct, frozen=True, tag="failure", tag_field="kind"):
+    """Why a run gave no number."""
+
+    error: str  # name of the error type
+    message: str
+    retryable: bool = False
+    attempts: int = 1
+
+
+class RawOutput(msgspec.Struct, frozen=True):
+    """What a runner said, verbatim, before anybody has read it.
+
+    `exit_code` is the process's; negative: killed by that signal; None: it gave none.
+    `error` is set when the backend itself failed (device lost, deadline passed); the streams
+    hold what had arrived until then.
+    """
+
+    format: OutputFormat
+    origin: Origin
+    stdout: str
+    stderr: str
+    exit_code: int | None
+    tool: str  # what ran: name and version
+    tool_sha256: str | None = None
+    error: Failure | None = None
+
+
+class InvokeSamples(msgspec.Struct, frozen=True, tag="samples", tag_field="kind"):
+    """Wall time of every measured invoke, in order."""
+
+    latencies_us: tuple[int, ...]
+
+
+class InvokeAggregate(msgspec.Struct, frozen=True, tag="aggregate", tag_field="kind"):
+    """All that benchmark_model tells of its measured invokes. Absent stays None."""
+
+    count: int
+    avg_us: float | None = None
+    std_us: float | None = None
+    min_us: int | None = None
+    max_us: int | None = None
+    p5_us: int | None = None
+    p50_us: int | None = None
+    p95_us: int | None = None
+
+
+class Measurement(msgspec.Struct, frozen=True, tag="measurement", tag_field="kind", kw_only=True):
+    """What one run measured. All latencies are wall time; None: the runner did not tell.
+
+    `cpu_time_us` and `run_queue_wait_us` are of all the process's threads over the measured
+    invokes: the proof that nobody else had the processor.
+    """
+
+    init_latency_us: int | None
+    first_invoke_latency_us: int | None
+    warmup_invokes: int | None
+    invokes: InvokeSamples | InvokeAggregate
+    placement: Placement | None
+    threads: int | None = None
+    cpu_time_us: int | None = None
+    run_queue_wait_us: int | None = None
+    peak_rss_bytes: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Prediction(msgspec.Struct, frozen=True, tag="prediction", tag_field="kind", kw_only=True):
+    """A simulated latency. Never without its band and tier.
+
+    `low_us` .. `high_us` is the 90 % band of the median latency. `p90_us` is the median times
+    the noise prior of the profile, None if the profile has none. `basis` says in words what the
+    number rests on. `cpu_fallback` is true when all nodes run on the CPU although a delegate was
+    asked for.
+    """
+
+    p50_us: int
+    low_us: int
+    high_us: int
+    tier: Tier
+    placement: Placement
+    basis: str
+    p90_us: int | None = None
+    cpu_fallback: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+Outcome = Measurement | Prediction | Failure
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of one case: one line of runs.jsonl."""
+
+    schema_version: int
+    sequence: int
+    case_id: str
+    repetition: int
+    origin: Origin
+    started_at: str  # UTC, ISO 8601
+    before: DeviceState | None
+    after: DeviceState | None
+    tool: str | None
+    tool_sha256: str | None
+    outcome: Measurement | Prediction | Failure
+
+
+class Stability(StrEnum):
+    """Can the runs of a case be trusted? Derived, never stored as truth."""
+
+    STABLE = "stable"
+    NOISY = "noisy"
+    THROTTLED = "throttled"
+    DRIFTING = "drifting"
+    BIMODAL = "bimodal"
+    CONTENDED = "contended"
+    TOO_FEW = "too few"
+
+
+class Taint(StrEnum):
+    """What makes a number less than clean; part of the metric's identity."""
+
+    CONTENDED = "CONTENDED"  # run-queue wait above 2 % of the time on the processor
+    FEW_RUNS = "FEW_RUNS"  # fewer than 5 runs: no verdict between two such things
+    UNLOCKED_CLOCKS = "UNLOCKED_CLOCKS"
+    UNKNOWN_CONTENTION = "UNKNOWN_CONTENTION"  # the system does not tell run-queue waits
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """`level` 0.95: confidence interval (measured); 0.90: band (simulated)."""
+
+    low: float
+    high: float
+    level: float
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """All runs of one case in one session."""
+
+    case: Case
+    runs: int
+    failed_runs: int
+    p50_us: int | None
+    interval: Interval | None  # in us
+    p90_us: int | None
+    init_us: int | None
+    first_invoke_us: int | None
+    tier: Tier | None
+    placement: Placement | None
+    verdict: Stability | None
+    taints: tuple[Taint, ...]
+    warnings: tuple[str, ...]
+    failure: Failure | None
+    run_medians_us: tuple[int, ...] = ()
+    cpu_fallback: bool = False
+    basis: str | None = None
