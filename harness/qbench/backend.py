@@ -20,6 +20,10 @@ class Backend(Protocol):
         """Wait until the device may be measured, and tell its state then."""
         ...
 
+    def state(self) -> DeviceState:
+        """Its state at this moment, without waiting."""
+        ...
+
     def run(self, case: Case) -> RawOutput:
         """Perform one run: one launch of the runner.
 

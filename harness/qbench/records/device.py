@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -59,12 +60,17 @@ class DeviceInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 # DeviceProfile and its parts: one YAML file under device_profiles/ (README.md there explains every
 # field). Unknown keys are errors.
 
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+_Rate = Annotated[float, msgspec.Meta(gt=0)]
+_Ratio = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
 
 class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How an attached device is recognised: any listed value of any listed property fits.
+    """How an attached device is recognised.
 
-    `props` maps a getprop name to the values that mean this chip
-    (`ro.board.platform: [kona]`, `ro.soc.model: [SM8250]`).
+    `props` maps a getprop name to the values that mean this chip (`ro.soc.model: [SM8250]`,
+    `ro.board.platform: [kona]`). They are tried in order; the first property that the device
+    tells at all decides.
     """
 
     props: dict[str, tuple[str, ...]]
@@ -73,10 +79,10 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class CoreType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Peak multiply-accumulates per cycle of one core, by data type; None: no such instructions."""
 
-    fp32_macs_per_cycle: float
-    fp16_macs_per_cycle: float | None = None
-    int8_macs_per_cycle: float | None = None
-    l1d_bytes: int | None = None
+    fp32_macs_per_cycle: _Rate
+    fp16_macs_per_cycle: _Rate | None = None
+    int8_macs_per_cycle: _Rate | None = None
+    l1d_bytes: _Count | None = None
 
 
 class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,30 +90,30 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     name: str  # prime, big, little
     core_type: str  # a key of Cpu.core_types
-    cores: tuple[int, ...]
-    max_khz: int | None
-    l2_bytes: int | None = None
+    cores: tuple[Annotated[int, msgspec.Meta(ge=0, le=1023)], ...]
+    max_khz: _Count | None
+    l2_bytes: _Count | None = None
 
 
 class Cpu(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     clusters: tuple[Cluster, ...]  # fastest first
     core_types: dict[str, CoreType]
-    l3_bytes: int | None = None
-    slc_bytes: int | None = None
-    default_threads: int
+    l3_bytes: _Count | None = None
+    slc_bytes: _Count | None = None
+    default_threads: _Count
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: str | None = None
-    bandwidth_bytes_per_s: float
+    bandwidth_bytes_per_s: _Rate
 
 
 class Gpu(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
-    family: str  # adreno6xx, adreno7xx, mali, other: chooses the Winograd rule
-    max_khz: int | None = None
-    fp32_macs_per_s: float | None = None
-    fp16_macs_per_s: float | None = None
+    family: Literal["adreno6xx", "adreno7xx", "mali", "other"]  # chooses the Winograd rule
+    max_khz: _Count | None = None
+    fp32_macs_per_s: _Rate | None = None
+    fp16_macs_per_s: _Rate | None = None
     opencl: str | None = None
     vulkan: str | None = None
 
@@ -122,36 +128,40 @@ class NpuRoute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dtypes: tuple[str, ...]
     accelerator: str | None = None
     deny_ops: tuple[str, ...] = ()
-    max_partitions: int | None = None
+    max_partitions: _Count | None = None
     deprecated: str | None = None  # said to the user when the route is chosen
 
 
 class Npu(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The rates are what whole convolution layers sustain, not the advertised peak; None where
+    nobody has published anything to derive them from."""
+
     name: str
-    int8_macs_per_s: float | None = None
+    int8_macs_per_s: _Rate | None = None
+    fp16_macs_per_s: _Rate | None = None
     routes: dict[str, NpuRoute]  # keys: nnapi, hexagon, qnn
 
 
 class Android(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     release: str
-    api_level: int
+    api_level: _Count
     nnapi_accelerators: tuple[str, ...] = ()
 
 
 class Noise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Priors of how a median of invoke latencies scatters; standard deviations of the log."""
 
-    within_run_sigma_ratio: float  # invoke to invoke
-    between_run_sigma_ratio: float  # process to process
-    autocorrelation: float
-    outlier_ratio: float  # share of invokes
-    outlier_excess_ratio: float  # mean excess of an outlier over the median
+    within_run_sigma_ratio: _Ratio  # invoke to invoke
+    between_run_sigma_ratio: _Ratio  # process to process
+    autocorrelation: _Ratio
+    outlier_ratio: _Ratio  # share of invokes
+    outlier_excess_ratio: Annotated[float, msgspec.Meta(ge=0)]  # mean excess of an outlier over the median
 
 
 class Thermal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Two-node thermal model and its first trip point; None where nobody has published it."""
 
-    sustained_power_mw: int | None = None
+    sustained_power_mw: _Count | None = None
     trip_c: float | None = None
     hysteresis_c: float | None = None
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from qbench.records.device import Delegate, DeviceState, Origin
+from qbench.records.device import Delegate, DeviceInfo, DeviceState, Origin
 from qbench.records.model import Precision
 
 
@@ -142,6 +142,18 @@ class RawOutput(msgspec.Struct, frozen=True):
     error: Failure | None = None
 
 
+class RawRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One run as it was performed, unread: all that a RunRecord is made from."""
+
+    sequence: int
+    case_id: str
+    repetition: int
+    started_at: str  # UTC, ISO 8601
+    before: DeviceState | None
+    after: DeviceState | None
+    raw: RawOutput
+
+
 class InvokeSamples(msgspec.Struct, frozen=True, tag="samples", tag_field="kind"):
     """Wall time of every measured invoke, in order."""
 
@@ -201,6 +213,17 @@ class Prediction(msgspec.Struct, frozen=True, tag="prediction", tag_field="kind"
 
 
 Outcome = Measurement | Prediction | Failure
+
+
+class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a session comes from: session.json."""
+
+    schema_version: int
+    name: str
+    created_at: str  # UTC, ISO 8601
+    qbench_version: str
+    command: tuple[str, ...]
+    devices: tuple[DeviceInfo, ...]
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):

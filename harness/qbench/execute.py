@@ -1,0 +1,110 @@
+"""Performs a plan: the one loop in qbench that makes things run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+
+from qbench import formats
+from qbench.backend import Backend
+from qbench.clock import Clock
+from qbench.errors import DeviceError
+from qbench.records import (
+    Case,
+    DeviceState,
+    Failure,
+    Origin,
+    OutputFormat,
+    Plan,
+    PlannedRun,
+    RawOutput,
+    RawRun,
+    RunRecord,
+)
+from qbench.store import SCHEMA_VERSION
+
+ATTEMPTS = 3  # of a run whose DeviceError is retryable
+_RETRY_PAUSE_S = 2.0
+
+
+def execute(
+    plan: Plan,
+    runs: Iterable[PlannedRun],
+    backends: Mapping[tuple[str, Origin], Backend],
+    *,
+    clock: Clock,
+    on_start: Callable[[PlannedRun, Case], None],
+    on_raw: Callable[[RawRun], None],
+    on_record: Callable[[RunRecord], None],
+) -> None:
+    """Perform `runs` of `plan` one after another, telling the sinks at every step.
+
+    `backends` are entered already, keyed by (device, origin). `on_raw` is called before anybody
+    reads the output. A failing run is a record like any other. Raises what the sinks raise.
+    """
+    cases = {case.case_id: case for case in plan.cases}
+    for run in runs:
+        case = cases[run.case_id]
+        on_start(run, case)
+        raw_run = _perform(run, case, backends[case.device, case.origin], clock)
+        on_raw(raw_run)
+        on_record(record_of(raw_run))
+
+
+def missing(plan: Plan, done: Iterable[RunRecord]) -> list[PlannedRun]:
+    """The runs of `plan` that have no record yet, in order."""
+    seen = {record.sequence for record in done}
+    return [run for run in plan.runs if run.sequence not in seen]
+
+
+def record_of(run: RawRun) -> RunRecord:
+    """The record that a run's raw output makes: a pure function, so it can be made again."""
+    return RunRecord(
+        schema_version=SCHEMA_VERSION,
+        sequence=run.sequence,
+        case_id=run.case_id,
+        repetition=run.repetition,
+        origin=run.raw.origin,
+        started_at=run.started_at,
+        before=run.before,
+        after=run.after,
+        tool=run.raw.tool,
+        tool_sha256=run.raw.tool_sha256,
+        outcome=formats.outcome(run.raw),
+    )
+
+
+def _perform(run: PlannedRun, case: Case, backend: Backend, clock: Clock) -> RawRun:
+    started_at = clock.utc_now().isoformat(timespec="milliseconds")
+    before: DeviceState | None = None
+    after: DeviceState | None = None
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            before = backend.settle()
+            raw = backend.run(case)
+        except DeviceError as exc:
+            if exc.retryable and attempt < ATTEMPTS:
+                clock.sleep_s(_RETRY_PAUSE_S)
+                continue
+            raw = _no_output(case, exc, attempt)
+        break
+    with contextlib.suppress(DeviceError):  # an output in hand is worth more than a last look
+        after = backend.state()
+    return RawRun(
+        sequence=run.sequence,
+        case_id=run.case_id,
+        repetition=run.repetition,
+        started_at=started_at,
+        before=before,
+        after=after,
+        raw=raw,
+    )
+
+
+def _no_output(case: Case, error: DeviceError, attempts: int) -> RawOutput:
+    """The device failed before there was any output: the failure is all there is to keep."""
+    failure = Failure(type(error).__name__, str(error), error.retryable, attempts)
+    format_ = OutputFormat.SIMULATION if case.origin is Origin.SIMULATED else OutputFormat.HOST_RUN
+    return RawOutput(format_, case.origin, "", "", None, tool="none", error=failure)
