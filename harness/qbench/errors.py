@@ -55,7 +55,29 @@ class MissingExtraError(InputError):
 
 
 class DeviceError(QBenchError):
-    """Something is wrong with one device."""
+    """Something is wrong with one device.
+
+    Carries what is known: the device's `serial`, the `command` that ran there, what it had
+    printed, and its `exit_code` (None: it gave none).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        serial: str | None = None,
+        command: str | None = None,
+        stdout: bytes = b"",
+        stderr: bytes = b"",
+        exit_code: int | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.serial = serial
+        self.command = command
+        self.stdout = stdout
+        self.stderr = stderr
+        self.exit_code = exit_code
 
 
 class NoDeviceError(DeviceError):
