@@ -61,7 +61,7 @@ class DeviceInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 # field). Unknown keys are errors.
 
 _Count = Annotated[int, msgspec.Meta(ge=1)]
-_Rate = Annotated[float, msgspec.Meta(gt=0)]
+_Rate = Annotated[float, msgspec.Meta(gt=0, le=1e18)]
 _Ratio = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -155,7 +155,9 @@ class Noise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     between_run_sigma_ratio: _Ratio  # process to process
     autocorrelation: _Ratio
     outlier_ratio: _Ratio  # share of invokes
-    outlier_excess_ratio: Annotated[float, msgspec.Meta(ge=0)]  # mean excess of an outlier over the median
+    outlier_excess_ratio: Annotated[
+        float, msgspec.Meta(ge=0)
+    ]  # mean excess of an outlier over the median
 
 
 class Thermal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
