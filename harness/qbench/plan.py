@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -211,9 +212,10 @@ def _with_distinct_names(models: Sequence[PlanModel]) -> list[PlanModel]:
     for model in models:
         distinct.setdefault(model.sha256, model)
     keys = [(_plain(m.name).lower(), m.precision) for m in distinct.values()]
+    taken = Counter(keys)
     return [
         model
-        if keys.count(key) == 1
+        if taken[key] == 1
         else msgspec.structs.replace(model, name=f"{_plain(model.name)}.{model.sha256[:8]}")
         for model, key in zip(distinct.values(), keys, strict=True)
     ]

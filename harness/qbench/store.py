@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import TypeVar
 
@@ -91,13 +91,15 @@ class Session:
         records, _ = self._records()
         return records
 
-    def raw_runs(self) -> Iterator[RawRun]:
-        """All complete raw outputs, in the order of the plan."""
+    def raw_runs(self, *, without: Set[int] = frozenset()) -> Iterator[RawRun]:
+        """All complete raw outputs in the order of the plan, but for those sequence numbers."""
         folder = self.folder / "raw"
         with _storing(folder):
             metas = sorted(folder.glob("*.json")) if folder.is_dir() else []
         for meta in metas:
             run = _load(meta, RawRun)
+            if run.sequence in without:
+                continue
             with _storing(meta):
                 raw = msgspec.structs.replace(
                     run.raw,
@@ -149,11 +151,15 @@ class Session:
         finally:
             os.close(handle)
 
-    def rewrite(self, records: Iterable[RunRecord]) -> None:
-        """Replace runs.jsonl by these records, in one step."""
+    def rewrite(self, records: Iterable[RunRecord]) -> bool:
+        """Replace runs.jsonl by these records, in one step; False if that changes no byte."""
+        path = self.folder / "runs.jsonl"
         body = b"".join(_encoder.encode(record) + b"\n" for record in records)
         with _storing(self.folder):
-            _write(self.folder / "runs.jsonl", body)
+            if path.exists() and path.read_bytes() == body:
+                return False
+            _write(path, body)
+        return True
 
 
 class Writer:

@@ -1,0 +1,61 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from qbench.records import Delegate, Precision
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+json_flag = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else."
+)
+session_argument = click.argument("session", type=click.Path(path_type=Path))
+device_option = click.option(
+    "--device", "-d", help="A profile (see `qbench devices`), a profile's file, or `host`."
+)
+delegate_option = click.option(
+    "--delegate",
+    "delegates",
+    multiple=True,
+    type=click.Choice([d.value for d in Delegate]),
+    help="May be given several times. Default: all that the device has.",
+)
+precision_option = click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    type=click.Choice([p.value for p in Precision if p is not Precision.MIXED]),
+    help="Which files of a model's name; may be given several times. Default: all there are.",
+)
+threads_option = click.option(
+    "--threads", type=click.IntRange(1, 64), help="CPU threads. Default: the profile's."
+)
+
+
+def planning(function: _F) -> _F:
+    """All options that make a plan, for `run` and `plan`."""
+    for option in (
+        click.option("--seed", type=int, help="Of random inputs. Default: 0."),
+        click.option(
+            "--repetitions", type=click.IntRange(1, 1000), help="Processes per measured case."
+        ),
+        click.option(
+            "--protocol",
+            type=click.Choice(["quick", "default"]),
+            help="quick: 5 processes x (>= 20 invokes and >= 0.3 s); "
+            "default: 10 x (>= 50 and >= 3 s). Without it: quick.",
+        ),
+        threads_option,
+        precision_option,
+        delegate_option,
+        device_option,
+        click.argument("models", nargs=-1),
+    ):
+        function = option(function)
+    return function

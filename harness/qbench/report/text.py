@@ -1,0 +1,172 @@
+"""The result table for a terminal: fits 100 columns, says on every row what is simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from qbench.records import DeviceInfo, Origin, Summary, Tier
+from qbench.report.row import Row
+from qbench.units import format_ms
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+_ORIGIN_WORDS = {
+    Origin.SIMULATED: "SIMULATED",
+    Origin.EMULATED: "EMULATED",
+    Origin.HOST: "measured",
+    Origin.DEVICE: "measured",
+}
+_TIER_WORDS = {
+    Tier.S0: "S0: from data sheets and priors alone; good for an order of magnitude",
+    Tier.S1: "S1: rates fitted on published latencies of the same runtime",
+    Tier.S2: "S2: calibrated on the device with single operators",
+    Tier.S3: "S3: calibrated on the device with single operators and whole networks",
+}
+
+
+def print_results(
+    console: Console, device: DeviceInfo, host: DeviceInfo | None, rows: Sequence[Row]
+) -> None:
+    """The table, what its words mean, and what the reader has to know about single rows."""
+    console.print(_table(rows))
+    for line in (*_legend(device, host, rows), *_notes(rows)):
+        console.print(line, soft_wrap=False)
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
+    table.add_column("model / delegate", overflow="fold", max_width=28)
+    table.add_column("on", no_wrap=True)
+    table.add_column("thr", justify="right", no_wrap=True)
+    table.add_column("origin", no_wrap=True)
+    table.add_column("p50 ms", justify="right", no_wrap=True)
+    table.add_column("range ms", no_wrap=True)
+    table.add_column("sure", no_wrap=True)
+    table.add_column("NPU/GPU/CPU", justify="right", no_wrap=True)
+    table.add_column("parts", justify="right", no_wrap=True)
+    table.add_column("vs CPU", no_wrap=True)
+    for title, group in groupby(rows, key=_title):
+        table.add_row(_bold(title))
+        for row in group:
+            table.add_row(*_cells(row))
+    return table
+
+
+def _title(row: Row) -> str:
+    return f"{row.summary.case.model} {row.summary.case.precision}"
+
+
+def _cells(row: Row) -> tuple[Text, ...]:
+    from rich.text import Text
+
+    s = row.summary
+    case = s.case
+    style = "magenta" if case.origin is Origin.SIMULATED else ""
+    name = f"  {case.delegate}"
+    if s.cpu_fallback:
+        name += " -> CPU"
+    if s.p50_us is None:
+        why = s.failure.error if s.failure else "not run yet"
+        cells = (name, case.device, str(case.threads), _ORIGIN_WORDS[case.origin], "-", why)
+        return tuple(Text(c, style="red" if s.failure else "dim") for c in cells)
+    cells = (
+        name,
+        case.device,
+        str(case.threads),
+        _ORIGIN_WORDS[case.origin],
+        format_ms(s.p50_us),
+        _range(s),
+        _sure(s),
+        _nodes(s),
+        str(s.placement.partitions) if s.placement else "-",
+        _versus(row),
+    )
+    return tuple(Text(c, style=style) for c in cells)
+
+
+def _range(summary: Summary) -> str:
+    if summary.interval is None:
+        return "-"
+    low, high = format_ms(summary.interval.low), format_ms(summary.interval.high)
+    return f"{low} - {high}"
+
+
+def _sure(summary: Summary) -> str:
+    if summary.tier is not None:
+        return summary.tier.value
+    return summary.verdict.value if summary.verdict else "-"
+
+
+def _nodes(summary: Summary) -> str:
+    if summary.placement is None:
+        return "-"
+    nodes = summary.placement.nodes
+    return f"{nodes.npu}/{nodes.gpu}/{nodes.cpu}"
+
+
+def _versus(row: Row) -> str:
+    if row.vs_cpu is None:
+        return ""
+    if row.vs_cpu_interval is None:
+        return f"{row.vs_cpu:.2f}"
+    return f"{row.vs_cpu:.2f} ({row.vs_cpu_interval.low:.2f} - {row.vs_cpu_interval.high:.2f})"
+
+
+def _legend(device: DeviceInfo, host: DeviceInfo | None, rows: Sequence[Row]) -> Iterable[Text]:
+    from rich.text import Text
+
+    summaries = [row.summary for row in rows]
+    if any(s.case.origin is Origin.SIMULATED for s in summaries):
+        yield Text(
+            f"SIMULATED: computed for {device.name} ({device.title}), not measured; "
+            "range = 90 % band",
+            style="magenta",
+        )
+        for tier in sorted({s.tier for s in summaries if s.tier is not None}):
+            yield Text(f"  {_TIER_WORDS[tier]}", style="magenta")
+    if host is not None and any(s.case.origin is Origin.HOST for s in summaries):
+        runs = max(s.runs for s in summaries if s.case.origin is Origin.HOST)
+        yield Text(
+            f"host: measured here ({host.cpu or 'unknown processor'}; {host.runtime}); "
+            f"range = 95 % interval of the median of {runs} processes"
+        )
+    yield Text("NPU/GPU/CPU: nodes on each unit; parts: pieces of the graph given to the delegate")
+    if any(row.vs_cpu is not None for row in rows):
+        yield Text(
+            "vs CPU: p50 over that of the same model on the same device's CPU; below 1 is faster"
+        )
+
+
+def _notes(rows: Sequence[Row]) -> Iterable[Text]:
+    """What is to be said about single rows, each text once with all the rows it is true of."""
+    from rich.text import Text
+
+    said: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        s = row.summary
+        where = f"{s.case.model} {s.case.precision} {s.case.delegate}@{s.case.device}"
+        for warning in s.warnings:
+            said.setdefault(("note", warning), []).append(where)
+        for taint in s.taints:
+            said.setdefault(("taint", taint.value), []).append(where)
+        if s.failure is not None:
+            text = f"{s.failed_runs} failed: {s.failure.error}: {s.failure.message}"
+            said.setdefault(("failed", text), []).append(where)
+    styles = {"note": "yellow", "taint": "yellow", "failed": "red"}
+    for (kind, text), places in said.items():
+        listed = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if places[3:] else "")
+        yield Text(f"{kind}: {text} [{listed}]", style=styles[kind])
+
+
+def _bold(text: str) -> Text:
+    from rich.text import Text
+
+    return Text(text, style="bold")
