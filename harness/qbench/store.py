@@ -195,7 +195,8 @@ class Writer:
                     _write_all(handle, line)
                     os.fsync(handle)
                 except OSError:
-                    os.ftruncate(handle, before)  # a full disk leaves no half line behind
+                    with contextlib.suppress(OSError):
+                        os.ftruncate(handle, before)  # a full disk leaves no half line behind
                     raise
             finally:
                 os.close(handle)
@@ -212,7 +213,7 @@ class Writer:
 
 def slug(text: str) -> str:
     """`text` as a safe, readable part of a file name."""
-    return re.sub(r"[^A-Za-z0-9._@+-]+", "-", text).strip("-.")[:80] or "x"
+    return re.sub(r"[^A-Za-z0-9._@+-]+", "-", text).strip("-.")[:80] or "session"
 
 
 def _load(path: Path, kind: type[_T]) -> _T:
