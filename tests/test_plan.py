@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from qbench import plan
 from qbench.errors import PlanError
-from qbench.records import Delegate, Origin, Precision
+from qbench.records import Delegate, Origin, Plan, Precision
 
 MODELS = (
     plan.PlanModel("resnet34", "/m/resnet34-int8.tflite", "a" * 64, Precision.INT8),
@@ -20,7 +20,7 @@ PHONE = plan.Target("sd865", Origin.SIMULATED, (Delegate.NNAPI, Delegate.CPU), 4
 HERE = plan.Target("host", Origin.HOST, (Delegate.CPU,), 2)
 
 
-def _expand(models: tuple[plan.PlanModel, ...] = MODELS, repetitions: int = 3) -> plan.Plan:
+def _expand(models: tuple[plan.PlanModel, ...] = MODELS, repetitions: int = 3) -> Plan:
     protocol = plan.protocol("quick", repetitions=repetitions)
     return plan.expand(models, (PHONE, HERE), protocol=protocol, seed=7, name="n")
 
