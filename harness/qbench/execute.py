@@ -21,7 +21,7 @@ from qbench.records import (
     RawRun,
     RunRecord,
 )
-from qbench.store import SCHEMA_VERSION
+from qbench.store import SCHEMA_VERSION, Session, Writer
 
 ATTEMPTS = 3  # of a run whose DeviceError is retryable
 _RETRY_PAUSE_S = 2.0
@@ -55,6 +55,13 @@ def missing(plan: Plan, done: Iterable[RunRecord]) -> list[PlannedRun]:
     """The runs of `plan` that have no record yet, in order."""
     seen = {record.sequence for record in done}
     return [run for run in plan.runs if run.sequence not in seen]
+
+
+def recover(session: Session, writer: Writer) -> None:
+    """Make the record of every run that a crash stopped between its output and its record."""
+    known = {record.sequence for record in session.records()}
+    for raw_run in session.raw_runs(without=known):
+        writer.append(record_of(raw_run))
 
 
 def record_of(run: RawRun) -> RunRecord:

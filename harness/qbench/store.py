@@ -55,8 +55,9 @@ class Session:
             else:
                 raise StoreError(f"{root}: a thousand sessions named {base} exist already")
             (folder / "raw").mkdir()
-            _write(folder / "plan.json", msgspec.json.format(_encoder.encode(plan)))
             _write(folder / "session.json", msgspec.json.format(_encoder.encode(info)))
+            # Last, since a folder is a session once it has a plan.
+            _write(folder / "plan.json", msgspec.json.format(_encoder.encode(plan)))
             _sync_folder(root)
         return Session(folder)
 

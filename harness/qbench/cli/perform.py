@@ -12,7 +12,7 @@ from qbench.backend import Backend
 from qbench.cli import console
 from qbench.clock import Clock, SystemClock
 from qbench.errors import PlanError
-from qbench.execute import execute, missing, record_of
+from qbench.execute import execute, missing, recover
 from qbench.records import (
     Case,
     Delegate,
@@ -133,10 +133,7 @@ def perform(session: Session, clock: Clock | None = None) -> list[RunRecord]:
     the_clock = clock or SystemClock()
     the_plan = session.plan()
     with session.writer() as writer, ExitStack() as stack:
-        # A crash between a run's raw output and its record: the record is made now.
-        known = {record.sequence for record in session.records()}
-        for raw_run in session.raw_runs(without=known):
-            writer.append(record_of(raw_run))
+        recover(session, writer)
         todo = missing(the_plan, session.records())
         needed = {run.case_id for run in todo}
         cases = [case for case in the_plan.cases if case.case_id in needed]
