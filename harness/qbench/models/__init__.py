@@ -1,4 +1,4 @@
-"""The models that qbench has at hand: built-in ones, and those `qbench models build` has made.
+"""The models that qbench knows by name: built-in ones, and those `qbench models build` makes.
 
 Built-in models travel in this folder; built ones lie in the user's cache folder. A file is named
 `<name>-<precision>.tflite` in both.
@@ -6,9 +6,9 @@ Built-in models travel in this folder; built ones lie in the user's cache folder
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
@@ -18,42 +18,44 @@ from qbench.records import Precision
 
 PRECISIONS = (Precision.FP32, Precision.DYNAMIC, Precision.FP16, Precision.INT8)
 
-_BUILTIN_NAME = "smallcnn"
-_BUILTIN_DESCRIPTION = "residual CNN, 224x224x1, 2 classes, random weights"
-
-# name -> what it is. The three networks of Sensors 2022, 22(1), 219.
-BUILDABLE: Mapping[str, str] = {
-    "googlenet": "GoogLeNet with one more 3x3 1024 -> 1024 convolution, 224x224x1, 2 classes",
-    "resnet34": "ResNet-34, 224x224x1, 2 classes",
-    "vgg16": "VGG-16 without its fifth pool and dense layers, 224x224x1, 2 classes",
+_BUILTIN = ("smallcnn",)
+# Name -> what it is, as far as a line can tell. All but the first: Sensors 2022, 22(1), 219.
+DESCRIPTIONS: Mapping[str, str] = {
+    "smallcnn": "small residual CNN that travels with qbench",
+    "googlenet": "GoogLeNet with one more 3x3 1024 -> 1024 convolution",
+    "resnet34": "ResNet-34",
+    "vgg16": "VGG-16 with one more 512 -> 1024 convolution for its fifth pool and dense layers",
 }
 
 
-class BuiltinModel(msgspec.Struct, frozen=True):
-    """One model file that travels with qbench."""
+class NamedModel(msgspec.Struct, frozen=True):
+    """One file of a model that has a name. A built-in file is there; another may have to be built.
+
+    All of them take one grey image of 224x224, give two logits, and have random weights.
+    """
 
     name: str
     precision: Precision
     path: Path
-    description: str
+    is_builtin: bool
+
+    @property
+    def description(self) -> str:
+        return DESCRIPTIONS[self.name]
 
 
 def file_name(name: str, precision: Precision) -> str:
     return f"{name}-{precision}.tflite"
 
 
-def builtin() -> tuple[BuiltinModel, ...]:
-    """The model files that travel with qbench."""
-    folder = Path(__file__).resolve().parent
-    return tuple(
-        BuiltinModel(
-            _BUILTIN_NAME,
-            precision,
-            folder / file_name(_BUILTIN_NAME, precision),
-            _BUILTIN_DESCRIPTION,
-        )
-        for precision in PRECISIONS
-    )
+def builtin() -> tuple[NamedModel, ...]:
+    """The files that travel with qbench."""
+    return _files(_BUILTIN, Path(__file__).resolve().parent)
+
+
+def buildable(environ: Mapping[str, str] = os.environ) -> tuple[NamedModel, ...]:
+    """The files that `qbench models build` makes, there or not."""
+    return _files([n for n in DESCRIPTIONS if n not in _BUILTIN], cache_dir(environ))
 
 
 def cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
@@ -61,47 +63,47 @@ def cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
 
     A relative XDG_CACHE_HOME is ignored, as the XDG base directory specification asks.
     """
-    base = environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
+    base = Path(environ.get("XDG_CACHE_HOME", ""))
+    root = base if base.is_absolute() else Path.home() / ".cache"
     return root / "qbench" / "models"
 
 
 def resolve(
-    name: str, precisions: Sequence[Precision], environ: Mapping[str, str] = os.environ
+    name: str, precisions: Sequence[Precision] = (), environ: Mapping[str, str] = os.environ
 ) -> tuple[Path, ...]:
-    """The files of model `name`, one for each of `precisions`, in that order.
+    """The files of model `name` in each of `precisions`, in that order; without any, all there are.
 
-    Raises InputError for a name or precision that no model has, and, with the command that
+    Raises InputError for a name or precision that no model has; and, with the command that
     builds it as the hint, for a model that is known but not built yet.
     """
-    _check(name, precisions)
-    if name == _BUILTIN_NAME:
-        paths = {model.precision: model.path for model in builtin()}
-        return tuple(paths[precision] for precision in precisions)
-    folder = cache_dir(environ)
-    found = {precision: folder / file_name(name, precision) for precision in precisions}
-    missing = [precision for precision, path in found.items() if not path.is_file()]
-    if missing:
-        flags = " ".join(f"--precision {precision}" for precision in missing)
+    files = {m.precision: m.path for m in (*builtin(), *buildable(environ)) if m.name == name}
+    if not files:
+        close = get_close_matches(name.lower(), DESCRIPTIONS, n=1)
         raise InputError(
-            f"{name}: not built yet as {', '.join(missing)}",
-            hint=f"qbench models build {name} {flags}",
-        )
-    return tuple(found[precision] for precision in precisions)
-
-
-def _check(name: str, precisions: Sequence[Precision]) -> None:
-    known = (_BUILTIN_NAME, *BUILDABLE)
-    if name not in known:
-        close = difflib.get_close_matches(name.lower(), known, n=1)
-        guess = f"did you mean {close[0]}? " if close else ""
-        raise InputError(
-            f"{name}: there is no model of that name",
-            hint=f"{guess}qbench models list shows all; a file is given by its path",
+            f"{name}: there is no such file, and no model of that name",
+            hint=f"{f'did you mean {close[0]}? ' if close else ''}qbench models list shows all",
         )
     for precision in precisions:
-        if precision not in PRECISIONS:
+        if precision not in files:
             raise InputError(
                 f"{name}: there is no {precision} version of it",
-                hint=f"one of {', '.join(PRECISIONS)}",
+                hint=f"one of {', '.join(files)}",
             )
+    there = [precision for precision, path in files.items() if path.is_file()]
+    wanted = precisions or there
+    missing = [precision for precision in wanted if precision not in there]
+    if missing or not wanted:
+        flags = "".join(f" --precision {precision}" for precision in missing)
+        as_what = f" as {', '.join(missing)}" if missing else ""
+        raise InputError(
+            f"{name}: it is not built yet{as_what}", hint=f"qbench models build {name}{flags}"
+        )
+    return tuple(files[precision] for precision in wanted)
+
+
+def _files(names: Sequence[str], folder: Path) -> tuple[NamedModel, ...]:
+    return tuple(
+        NamedModel(name, precision, folder / file_name(name, precision), name in _BUILTIN)
+        for name in names
+        for precision in PRECISIONS
+    )

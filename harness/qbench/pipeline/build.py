@@ -2,79 +2,99 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qbench import modelfile
 from qbench.errors import InputError, MissingExtraError, ModelFileError
-from qbench.models import file_name
+from qbench.models import PRECISIONS, file_name
 from qbench.pipeline import networks
+from qbench.pipeline.provenance import sign
 from qbench.pipeline.speckle import speckle_images
 from qbench.records import Precision
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-PRECISIONS = (Precision.FP32, Precision.DYNAMIC, Precision.FP16, Precision.INT8)
-METADATA_NAME = "qbench_origin"
 
 _STATISTICS_IMAGES = 8
 _CALIBRATION_IMAGES = 16
 
 
 def describe(name: str, precision: Precision, seed: int, made_by: str) -> str:
-    """The description that `build` writes into a file: what it is, and that nobody trained it."""
+    """What `build` writes into a file as its description: that nobody trained it, above all."""
     return f"{name} {precision}: random weights; made by {made_by} seed {seed}"
 
 
 def build(
     name: str,
     precisions: Sequence[Precision],
-    *,
     seed: int,
     out_dir: Path,
-    made_by: str,
     progress: Callable[[str], None],
+    *,
+    made_by: str = "qbench models build",
+    force: bool = False,
 ) -> tuple[Path, ...]:
-    """Write `<out_dir>/<name>-<precision>.tflite`, one for each precision, each in one step.
+    """Write `<out_dir>/<name>-<precision>.tflite` for each of `precisions`; return their paths.
 
-    The same seed and TensorFlow version give the same bytes (on processors with the same vector
-    instructions). `made_by` names the command in the file's description. `progress` is told each
-    step. int8 files are int8 from input to output.
+    A file that is there and has the same description is left as it is, unless `force`. The same
+    seed and TensorFlow version give the same bytes (on processors with the same vector
+    instructions). `made_by` names the command in the description; `progress` is told each step.
+    int8 files are int8 from input to output.
 
-    Raises MissingExtraError without TensorFlow, InputError for an unknown network or a folder
-    that cannot be written, ModelFileError when a file is not what was asked for.
+    Raises InputError for an unknown network or precision, for a file that is there but was made
+    otherwise, and for a folder that cannot be written; MissingExtraError without TensorFlow;
+    ModelFileError when the converter gives something other than what it was asked for.
     """
-    for precision in precisions:
+    networks.check(name)
+    paths = {precision: out_dir / file_name(name, precision) for precision in precisions}
+    for precision in paths:
         if precision not in PRECISIONS:
             raise InputError(
-                f"{name}: cannot be built as {precision}",
-                hint=f"one of {', '.join(PRECISIONS)}",
+                f"{name}: cannot be built as {precision}", hint=f"one of {', '.join(PRECISIONS)}"
             )
-    with _quiet():
-        tf = _tensorflow()
-    progress(f"{name}: drawing weights from seed {seed}")
-    with _quiet():
-        frozen = _frozen(tf, name, seed)
-    paths = []
-    for precision in precisions:
+    wanted = {p: describe(name, p, seed, made_by) for p in paths}
+    todo = [p for p in paths if force or not _is_there(paths[p], wanted[p])]
+    if todo:
+        with _quiet():
+            tf = _tensorflow()
+        progress(f"{name}: drawing weights from seed {seed}")
+        with _quiet():
+            frozen = _frozen(tf, name, seed)
+    for precision in todo:
         progress(f"{name}: converting to {precision}")
         with _quiet():
             content = _convert(tf, frozen, precision, seed)
-        content = _sign(content, tf, name, precision, seed, made_by)
-        paths.append(_write(out_dir / file_name(name, precision), content, precision))
-    return tuple(paths)
+        provenance = {
+            "network": name,
+            "precision": precision.value,
+            "weights": "random",
+            "seed": seed,
+            "made_by": made_by,
+            "calibration_images": _CALIBRATION_IMAGES if precision is Precision.INT8 else 0,
+            "tools": {"tensorflow": tf.__version__, "keras": tf.keras.__version__},
+        }
+        _write(paths[precision], sign(content, wanted[precision], provenance), precision)
+    return tuple(paths.values())
 
 
-def _tensorflow() -> ModuleType:
-    """TensorFlow, told to be deterministic and to use the CPU alone."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def _is_there(path: Path, description: str) -> bool:
+    """Whether `path` is the file that would be built. Raises InputError if it is another."""
+    if not path.exists():
+        return False
+    found = modelfile.read(path).description
+    if found != description:
+        raise InputError(
+            f"{path}: is there already, and is not what was asked for: {found or 'undescribed'}",
+            hint="--force replaces it",
+        )
+    return True
+
+
+def _tensorflow() -> Any:
+    """TensorFlow, told to give the same result each time and to leave graphics cards alone."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     try:
@@ -84,13 +104,12 @@ def _tensorflow() -> ModuleType:
             raise
         raise MissingExtraError(
             "qbench models build: needs TensorFlow, which is not installed",
-            hint='pip install "tflite-qbench[convert]"  '
-            "(in a checkout: pip install -e '.[convert]')",
+            hint='pip install "tflite-qbench[convert]"'
+            "  (in a checkout: pip install -e '.[convert]')",
         ) from None
     tf.get_logger().setLevel("ERROR")
     tf.config.experimental.enable_op_determinism()
-    module: ModuleType = tf
-    return module
+    return tf
 
 
 def _frozen(tf: Any, name: str, seed: int) -> Any:
@@ -102,7 +121,7 @@ def _frozen(tf: Any, name: str, seed: int) -> Any:
         convert_variables_to_constants_v2,
     )
 
-    tf.keras.backend.clear_session()  # layer names, and so the files, must not count calls
+    tf.keras.backend.clear_session()  # or names in the file would count this process's networks
     model = networks.network(name)
     networks.randomize(model, seed, speckle_images(_STATISTICS_IMAGES, seed))
     size = networks.IMAGE_SIZE
@@ -126,90 +145,40 @@ def _convert(tf: Any, frozen: Any, precision: Precision, seed: int) -> bytes:
     return bytes(converter.convert())
 
 
-def _sign(
-    content: bytes, tf: Any, name: str, precision: Precision, seed: int, made_by: str
-) -> bytes:
-    """`content` with its origin written into it: the description, and a metadata entry (JSON)."""
-    import flatbuffers
-    import keras
-    import numpy as np
-    from ai_edge_litert import schema_py_generated as schema
-
-    class AlignedBuffer(schema.BufferT):  # type: ignore[misc]
-        """The schema asks for data at multiples of 16 bytes; the generated `Pack` forgets it."""
-
-        def Pack(self, builder: Any) -> Any:
-            data = None
-            if self.data is not None and len(self.data):
-                raw = np.asarray(self.data, np.uint8)
-                builder.StartVector(1, len(raw), 16)
-                builder.head -= len(raw)
-                builder.Bytes[builder.head : builder.head + len(raw)] = raw.tobytes()
-                data = builder.EndVector()
-            schema.BufferStart(builder)
-            if data is not None:
-                schema.BufferAddData(builder, data)
-            return schema.BufferEnd(builder)
-
-    origin = {
-        "network": name,
-        "precision": precision.value,
-        "weights": "random",
-        "seed": seed,
-        "made_by": made_by,
-        "tools": {"tensorflow": tf.__version__, "keras": keras.__version__},
-    }
-    if precision is Precision.INT8:
-        origin["calibration"] = f"{_CALIBRATION_IMAGES} made-up speckle images"
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    model.description = describe(name, precision, seed, made_by)
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(json.dumps(origin).encode(), np.uint8)
-    model.buffers.append(buffer)
-    entry = schema.MetadataT()
-    entry.name = METADATA_NAME
-    entry.buffer = len(model.buffers) - 1
-    model.metadata.append(entry)
-    for buffer in model.buffers:
-        buffer.__class__ = AlignedBuffer
-    builder = flatbuffers.Builder(len(content) + 4096)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-def _write(path: Path, content: bytes, precision: Precision) -> Path:
+def _write(path: Path, content: bytes, precision: Precision) -> None:
     """Put `content` at `path`, wholly or not at all, once it has proved to be `precision`."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             part.write_bytes(content)
-            _prove(part, precision)
+            _prove(part, path.name, precision)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-    return path
 
 
-def _prove(path: Path, precision: Precision) -> None:
-    """Raise ModelFileError unless the file at `path` is `precision`; int8 must be all integer."""
+def _prove(path: Path, name: str, precision: Precision) -> None:
+    """Raise ModelFileError unless the file at `path` is `precision`; int8 without any float."""
     info = modelfile.read(path)
-    floats = sorted({t.dtype for t in info.main.tensors if t.dtype.startswith("float")})
-    if info.precision is not precision or (precision is Precision.INT8 and floats):
-        found = f"{info.precision}{', with ' + ', '.join(floats) if floats else ''}"
-        raise ModelFileError(
-            f"{path.name}: the converter was asked for {precision} and gave {found}",
-            hint="check the TensorFlow version: pip install 'tensorflow-cpu==2.21.0'",
-        )
+    floats = {t.dtype for t in info.main.tensors if t.dtype.startswith("float")}
+    if info.precision is precision and not (precision is Precision.INT8 and floats):
+        return
+    found = ", with ".join([info.precision, *sorted(floats)])
+    raise ModelFileError(
+        f"{name}: the converter was asked for {precision} and gave {found}",
+        hint="pip install 'tensorflow-cpu==2.21.0', the version that is known to work",
+    )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep TensorFlow's chatter off the terminal; show it when something fails.
+    """Keep TensorFlow's chatter off the terminal; show it when TensorFlow fails.
 
-    Its C++ side writes to file descriptor 2 before it reads any setting from the environment.
+    Its C++ side writes to file descriptor 2, partly before it reads the environment variables
+    that are meant to silence it.
     """
     with tempfile.TemporaryFile() as chatter, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -218,9 +187,8 @@ def _quiet() -> Iterator[None]:
         try:
             yield
         except MissingExtraError:
-            chatter.truncate(0)
             raise
-        except BaseException:
+        except Exception:
             chatter.seek(0)
             os.write(terminal, chatter.read())
             raise

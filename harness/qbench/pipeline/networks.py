@@ -42,22 +42,22 @@ _INCEPTIONS: tuple[tuple[int, int, int, int, int, int] | None, ...] = (
 )
 
 
-def names() -> tuple[str, ...]:
-    """The networks that `network` knows."""
-    return tuple(_NETWORKS)
+def check(name: str) -> None:
+    """Raise InputError unless `network` knows `name`."""
+    if name not in _NETWORKS:
+        raise InputError(
+            f"network {name!r}: there is no such network", hint=f"one of {', '.join(_NETWORKS)}"
+        )
 
 
 def network(name: str) -> Any:
     """The untrained Keras model `name`: [batch, 224, 224, 1] float32 in 0..1 -> [batch, 2] logits.
 
-    Raises InputError for a name that is none of `names()`.
+    Raises InputError for a name it does not know.
     """
+    check(name)
     import keras
 
-    if name not in _NETWORKS:
-        raise InputError(
-            f"network {name!r}: there is no such network", hint=f"one of {', '.join(_NETWORKS)}"
-        )
     image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1), name="image")
     features = _NETWORKS[name](image)
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(features)
@@ -96,7 +96,8 @@ def _he_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.f
     import numpy as np
 
     fan_in = int(np.prod(shape[:-1]))
-    return (rng.standard_normal(shape) * np.sqrt(2.0 / fan_in)).astype(np.float32)
+    kernel: NDArray[np.float64] = rng.standard_normal(shape) * np.sqrt(2.0 / fan_in)
+    return kernel.astype(np.float32)
 
 
 def _conv(x: Any, filters: int, size: int, name: str, stride: int = 1, relu: bool = True) -> Any:

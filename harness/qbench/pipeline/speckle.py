@@ -38,7 +38,8 @@ def _image(rng: np.random.Generator, size: int) -> NDArray[np.float64]:
     inside = ((y - centre_y) / radius_y) ** 2 + ((x - centre_x) / radius_x) ** 2 < 1.0
     tissue_db = tissue_db - np.where(inside, rng.uniform(10.0, 25.0), 0.0)
     level_db = 20.0 * np.log10(envelope + 1e-6) + tissue_db
-    return np.clip((level_db - level_db.max()) / _DYNAMIC_RANGE_DB + 1.0, 0.0, 1.0)
+    shown: NDArray[np.float64] = (level_db - level_db.max()) / _DYNAMIC_RANGE_DB + 1.0
+    return shown.clip(0.0, 1.0)
 
 
 def _enlarge(values: NDArray[np.float64], size: int) -> NDArray[np.float64]:
