@@ -272,7 +272,13 @@ class Interval(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """All runs of one case in one session."""
+    """All runs of one case in one session.
+
+    `runs` counts every run that has a record, `failed_runs` those of them that gave no number.
+    `run_medians_us` holds one median per run that gave one, in order of repetition;
+    `run_repetitions` says of which repetition each is, so that interleaved cases can be paired.
+    `tick_us` is the step of the clock that took the samples: nothing finer can be told apart.
+    """
 
     case: Case
     runs: int
@@ -289,5 +295,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
     failure: Failure | None
     run_medians_us: tuple[int, ...] = ()
+    run_repetitions: tuple[int, ...] = ()
+    tick_us: int = 1
     cpu_fallback: bool = False
     basis: str | None = None
