@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from qbench import modelfile
-from qbench.errors import InputError, MissingExtraError, ModelFileError
+from qbench.errors import InputError, MissingExtraError
 from qbench.models import PRECISIONS, file_name
 from qbench.pipeline import networks
-from qbench.pipeline.provenance import sign
 from qbench.pipeline.speckle import speckle_images
+from qbench.pipeline.tflite_file import put, sign
 from qbench.records import Precision
 
 _STATISTICS_IMAGES = 8
@@ -58,6 +58,7 @@ def build(
     wanted = {p: describe(name, p, seed, made_by) for p in paths}
     todo = [p for p in paths if force or not _is_there(paths[p], wanted[p])]
     if todo:
+        _make_folder(out_dir)
         with _quiet():
             tf = _tensorflow()
         progress(f"{name}: drawing weights from seed {seed}")
@@ -76,7 +77,7 @@ def build(
             "calibration_images": _CALIBRATION_IMAGES if precision is Precision.INT8 else 0,
             "tools": {"tensorflow": tf.__version__, "keras": tf.keras.__version__},
         }
-        _write(paths[precision], sign(content, wanted[precision], provenance), precision)
+        put(paths[precision], sign(content, wanted[precision], provenance), precision)
     return tuple(paths.values())
 
 
@@ -91,6 +92,16 @@ def _is_there(path: Path, description: str) -> bool:
             hint="--force replaces it",
         )
     return True
+
+
+def _make_folder(folder: Path) -> None:
+    """Before the minutes of conversion, not after them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder}: models cannot be written there: {error.strerror}") from error
 
 
 def _tensorflow() -> Any:
@@ -143,34 +154,6 @@ def _convert(tf: Any, frozen: Any, precision: Precision, seed: int) -> bytes:
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
     return bytes(converter.convert())
-
-
-def _write(path: Path, content: bytes, precision: Precision) -> None:
-    """Put `content` at `path`, wholly or not at all, once it has proved to be `precision`."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(content)
-            _prove(part, path.name, precision)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _prove(path: Path, name: str, precision: Precision) -> None:
-    """Raise ModelFileError unless the file at `path` is `precision`; int8 without any float."""
-    info = modelfile.read(path)
-    floats = {t.dtype for t in info.main.tensors if t.dtype.startswith("float")}
-    if info.precision is precision and not (precision is Precision.INT8 and floats):
-        return
-    found = ", with ".join([info.precision, *sorted(floats)])
-    raise ModelFileError(
-        f"{name}: the converter was asked for {precision} and gave {found}",
-        hint="pip install 'tensorflow-cpu==2.21.0', the version that is known to work",
-    )
 
 
 @contextmanager

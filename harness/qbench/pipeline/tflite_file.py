@@ -1,10 +1,16 @@
-"""Writing into a .tflite file where it comes from."""
+"""Finishing a .tflite file: it tells where it comes from, is what it claims, and lands whole."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from qbench import modelfile
+from qbench.errors import InputError, ModelFileError
+from qbench.records import Precision
 
 METADATA_NAME = "qbench_provenance"
 
@@ -33,6 +39,36 @@ def sign(content: bytes, description: str, provenance: Mapping[str, Any]) -> byt
     builder = flatbuffers.Builder(len(content) + 4096)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def put(path: Path, content: bytes, precision: Precision) -> None:
+    """Write `content` to `path`, wholly or not at all, once it has proved to be `precision`.
+
+    int8 means int8 from input to output: a float tensor anywhere is refused. Raises
+    ModelFileError when it is something else, InputError when `path` cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        try:
+            part.write_bytes(content)
+            _prove(part, path.name, precision)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _prove(path: Path, name: str, precision: Precision) -> None:
+    info = modelfile.read(path)
+    floats = {t.dtype for t in info.main.tensors if t.dtype.startswith("float")}
+    if info.precision is precision and not (precision is Precision.INT8 and floats):
+        return
+    found = ", with ".join([info.precision, *sorted(floats)])
+    raise ModelFileError(
+        f"{name}: the converter was asked for {precision} and gave {found}",
+        hint="pip install 'tensorflow-cpu==2.21.0', the version that is known to work",
+    )
 
 
 class _AlignedBuffer:
