@@ -84,6 +84,10 @@ class Document:
         size = 8 if code == "q" else 4
         return struct.unpack(f"<{count}{code}", self.file.read(at, count * size))
 
+    def float32(self, at: int) -> float:
+        value: float = _F32(self.file.read(at, 4))[0]
+        return value
+
     def text(self, at: int) -> str:
         count = self.u32(at)
         if count > MAX_NAME_BYTES:
@@ -98,14 +102,14 @@ class Document:
         self._scanned += count
         if self._scanned > MAX_SCANNED_BYTES:
             self.file.bad(f"quantization of more than {MAX_SCANNED_BYTES} bytes in total")
-        self.inside(at, count)
+        self.check_inside(at, count)
         for place in range(at, at + count, _SCAN_BYTES):
             piece = self.file.read(place, min(_SCAN_BYTES, at + count - place))
             if piece.count(0) != len(piece):
                 return False
         return True
 
-    def inside(self, at: int, count: int) -> None:
+    def check_inside(self, at: int, count: int) -> None:
         """Raise ModelFileError when `count` bytes from `at` are not all in the file."""
         if at < 0 or at + count > self.file.size:
             self.file.bad(
@@ -129,6 +133,9 @@ class Table:
         distance = self._fields[slot] if slot < len(self._fields) else 0
         return self._at + distance if distance else 0
 
+    def has(self, slot: int) -> bool:
+        return self._place(slot) != 0
+
     def unsigned(self, slot: int, size: int, default: int = 0) -> int:
         place = self._place(slot)
         return int.from_bytes(self._document.file.read(place, size), "little") if place else default
@@ -144,10 +151,7 @@ class Table:
 
     def float32(self, slot: int, default: float = 0.0) -> float:
         place = self._place(slot)
-        if not place:
-            return default
-        value: float = _F32(self._document.file.read(place, 4))[0]
-        return value
+        return self._document.float32(place) if place else default
 
     def _target(self, slot: int) -> int:
         place = self._place(slot)
@@ -163,14 +167,8 @@ class Table:
         if not target:
             return 0, 0
         count = self._document.u32(target)
-        self._document.inside(target + 4, count * item_bytes)
+        self._document.check_inside(target + 4, count * item_bytes)
         return target + 4, count
-
-    def first_float32(self, slot: int) -> float:
-        """The first item of a vector that is not empty."""
-        at, _ = self.vector(slot, 4)
-        value: float = _F32(self._document.file.read(at, 4))[0]
-        return value
 
     def ints(self, slot: int, code: str = "i") -> tuple[int, ...]:
         at, count = self.vector(slot, 8 if code == "q" else 4)

@@ -9,24 +9,24 @@ from qbench.records import OpOptions
 
 Shape = tuple[int, ...]
 
-# Ranks that the kernels demand: {operator: {input: rank}}; an operator must have all inputs named
-# here. Checked for every file, so that nobody has to check again before indexing a shape.
-INPUT_RANKS: dict[str, dict[int, int]] = {
+# Inputs that the kernels demand, with their ranks. Checked for every file, so that nobody has to
+# check again before indexing a shape. BATCH_MATMUL takes any ranks above 1.
+_INPUT_RANKS: dict[str, dict[int, int | None]] = {
+    "BATCH_MATMUL": {0: None, 1: None},
     "CONV_2D": {0: 4, 1: 4},
-    "DEPTHWISE_CONV_2D": {0: 4, 1: 4},
-    "TRANSPOSE_CONV": {1: 4, 2: 4},
     "CONV_3D": {0: 5, 1: 5},
     "CONV_3D_TRANSPOSE": {1: 5, 2: 5},
-    "FULLY_CONNECTED": {1: 2},
+    "DEPTHWISE_CONV_2D": {0: 4, 1: 4},
+    "FULLY_CONNECTED": {0: None, 1: 2},
+    "TRANSPOSE_CONV": {1: 4, 2: 4},
 }
-OUTPUT_RANKS = {
+_OUTPUT_RANKS = {
     "CONV_2D": 4,
-    "DEPTHWISE_CONV_2D": 4,
-    "TRANSPOSE_CONV": 4,
     "CONV_3D": 5,
     "CONV_3D_TRANSPOSE": 5,
+    "DEPTHWISE_CONV_2D": 4,
+    "TRANSPOSE_CONV": 4,
 }
-MIN_INPUTS = {op: max(ranks) + 1 for op, ranks in INPUT_RANKS.items()} | {"BATCH_MATMUL": 2}
 
 # Recurrent cells: each matrix is multiplied once per time step and batch row. The inputs that hold
 # matrices, from the kernels' constants (LiteRT kernels/lstm_shared.h,
@@ -43,7 +43,39 @@ _RECURRENT = {
 }
 _LSTM_BASIC_MATRICES = (2,)
 
-MAC_OPERATORS = frozenset({*MIN_INPUTS, *_RECURRENT})
+MAC_OPERATORS = frozenset({*_INPUT_RANKS, *_RECURRENT})
+
+
+def wrong_shapes(
+    name: str,
+    inputs: Sequence[int],
+    input_shapes: Sequence[Shape | None],
+    output_shapes: Sequence[Shape | None],
+) -> str | None:
+    """What is wrong with the inputs and outputs of an operator; None if nothing is.
+
+    `inputs` are tensor indices, -1 = left out. Unknown shapes (None) cannot be wrong.
+    """
+    ranks = _INPUT_RANKS.get(name)
+    if ranks is None:
+        return None
+    if not output_shapes:
+        return "has no output"
+    for position, rank in ranks.items():
+        if position >= len(inputs) or inputs[position] < 0:
+            return f"input {position} is missing"
+        shape = input_shapes[position]
+        if shape is None:
+            continue
+        if rank is not None and len(shape) != rank:
+            return f"input {position} has rank {len(shape)}, not {rank}"
+        if name == "BATCH_MATMUL" and len(shape) < 2:
+            return f"input {position} has rank {len(shape)}, not at least 2"
+    shape = output_shapes[0]
+    rank = _OUTPUT_RANKS.get(name)
+    if shape is not None and rank is not None and len(shape) != rank:
+        return f"its output has rank {len(shape)}, not {rank}"
+    return None
 
 
 def count_macs(
@@ -56,7 +88,7 @@ def count_macs(
     """Multiply-accumulates of one operator; 0 for operators without any, None if unknown.
 
     Shapes are None where they are not known before run time or the tensor is left out. Ranks must
-    have been checked (`INPUT_RANKS`). A convolution's padding is counted as if it were data, as
+    have been checked (`wrong_shapes`). A convolution's padding is counted as if it were data, as
     everybody counts it.
     """
     if name in _RECURRENT:
@@ -66,33 +98,32 @@ def count_macs(
         if len(inputs) < 2 or inputs[0] is None or inputs[1] is None or len(inputs[1]) != 4:
             return None
         return math.prod(inputs[0]) * math.prod(inputs[1][:3])
-    if name not in MIN_INPUTS:
+    if name not in _INPUT_RANKS:
         return 0
-    first, second, output = inputs[0], inputs[1], outputs[0]
+    filter_shape, output = inputs[1], outputs[0]
     if name in ("TRANSPOSE_CONV", "CONV_3D_TRANSPOSE"):
-        # Every input element meets every weight of its own input channel: OHWI, DHWOI.
+        # Every input element meets all weights of its own channel: OHWI and DHWOI filters.
         data = inputs[2]
-        return (
-            None
-            if data is None or second is None
-            else math.prod(data)
-            * math.prod(second[:-1] if name == "CONV_3D_TRANSPOSE" else second[:3])
-        )
-    if second is None or output is None:
+        if data is None or filter_shape is None:
+            return None
+        per_channel = filter_shape[:-1] if name == "CONV_3D_TRANSPOSE" else filter_shape[:3]
+        return math.prod(data) * math.prod(per_channel)
+    if output is None:
         return None
-    elements = math.prod(output)
-    if name == "CONV_2D":  # OHWI, I = input channels of one group
-        return elements * math.prod(second[1:])
-    if name == "CONV_3D":  # DHWIO
-        return elements * math.prod(second[:-1])
-    if name == "DEPTHWISE_CONV_2D":  # 1HWO
-        return elements * math.prod(second[1:3])
-    if name == "FULLY_CONNECTED":  # OI
-        return elements * second[1]
-    # BATCH_MATMUL: the contracted dimension of the first operand
-    if first is None or len(first) < 2:
+    if name == "BATCH_MATMUL":
+        left = inputs[0]
+        return None if left is None else math.prod(output) * left[-2 if options.adj_x else -1]
+    if filter_shape is None:
         return None
-    return elements * first[-2 if options.adj_x else -1]
+    if name == "CONV_2D":  # OHWI, where I counts the channels of one group
+        per_output = filter_shape[1:]
+    elif name == "CONV_3D":  # DHWIO
+        per_output = filter_shape[:-1]
+    elif name == "DEPTHWISE_CONV_2D":  # 1HWO
+        per_output = filter_shape[1:3]
+    else:  # FULLY_CONNECTED: OI
+        per_output = filter_shape[1:]
+    return math.prod(output) * math.prod(per_output)
 
 
 def _recurrent(inputs: Sequence[Shape | None], matrices: tuple[int, ...]) -> int | None:

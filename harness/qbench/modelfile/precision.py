@@ -28,7 +28,6 @@ _VALUES = _INT8 | _FLOAT | {
     "bfloat16", "float64", "int16", "uint16", "int4", "uint4", "int2", "float8_e4m3fn",
     "float8_e5m2", "complex64", "complex128",
 }  # fmt: skip
-_CONVERTERS = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
 
 
 def classify(subgraphs: Sequence[SubgraphInfo]) -> Precision:
@@ -102,7 +101,7 @@ class _Walk:
         """Add the dtypes of activations, and the elements of weights by how they are stored."""
         seen: set[int] = set()
         for op in self._ops:
-            if op.name in _TRANSPARENT or op.name in _CONVERTERS:
+            if op.name in _TRANSPARENT:
                 continue
             if only_macs and not _has_macs(op):
                 continue
