@@ -74,7 +74,14 @@ class OperatorReader:
     `ranks_told`: see TensorReader.tensor.
     """
 
-    def __init__(self, file: FileBytes, opcodes: list[Opcode], tensors: list[TensorInfo]) -> None:
+    def __init__(
+        self,
+        file: FileBytes,
+        opcodes: list[Opcode],
+        tensors: list[TensorInfo],
+        *,
+        ranks_told: bool,
+    ) -> None:
         self._file = file
         self._opcodes = opcodes
         self._tensors = tensors
