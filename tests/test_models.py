@@ -78,6 +78,7 @@ def test_a_built_in_file_is_of_its_precision_and_says_that_its_weights_are_rando
     assert info.precision is model.precision
     assert "random weights; made by scripts/make_models seed" in info.description
     assert "qbench_provenance" in info.metadata_names
+    assert info.signature_names == ("serving_default",)
     ops = [op.name for op in info.main.ops if op.name != "DEQUANTIZE"]
     assert sorted(ops) == sorted(
         ["CONV_2D"] * 11 + ["ADD"] * 4 + ["MAX_POOL_2D", "MEAN", "FULLY_CONNECTED"]

@@ -142,7 +142,8 @@ def _frozen(tf: Any, name: str, seed: int) -> Any:
 
 
 def _convert(tf: Any, frozen: Any, precision: Precision, seed: int) -> bytes:
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    # With a module, even an empty one, the file gets a signature.
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
     if precision is not Precision.FP32:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision is Precision.FP16:
