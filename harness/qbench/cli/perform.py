@@ -23,6 +23,7 @@ from qbench.records import (
     Precision,
     RunRecord,
     SessionInfo,
+    Summary,
 )
 from qbench.report.row import Row
 from qbench.store import SCHEMA_VERSION, Session
@@ -162,28 +163,19 @@ def perform(session: Session, clock: Clock | None = None) -> list[RunRecord]:
 def rows(the_plan: Plan, records: Sequence[RunRecord]) -> list[Row]:
     """A row per case, each beside the same model on the CPU of the same device."""
     summaries = stats.summarize(the_plan.cases, records)
-    by_case = {s.case.case_id: s for s in summaries}
-    of_case: dict[str, list[RunRecord]] = {}
-    for record in records:
-        of_case.setdefault(record.case_id, []).append(record)
-    made = []
-    for summary in summaries:
-        case = summary.case
-        base = next(
-            (
-                c
-                for c in the_plan.cases
-                if c.delegate is Delegate.CPU
-                and (c.model_sha256, c.device, c.origin)
-                == (case.model_sha256, case.device, case.origin)
-            ),
-            None,
-        )
-        if base is None or case.delegate is Delegate.CPU:
-            made.append(Row(summary=summary))
-            continue
-        made.append(_versus(summary, by_case[base.case_id], of_case))
-    return made
+    own_cpu = {_place(s.case): s for s in summaries if s.case.delegate is Delegate.CPU}
+    return [Row(summary=s, vs_cpu=_versus(s, own_cpu.get(_place(s.case)))) for s in summaries]
+
+
+def _place(case: Case) -> tuple[str, str, Origin, int]:
+    return (case.model_sha256, case.device, case.origin, case.threads)
+
+
+def _versus(summary: Summary, own_cpu: Summary | None) -> stats.Ratio | None:
+    if own_cpu is None or summary.case.delegate is Delegate.CPU:
+        return None
+    found = stats.ratio(summary, own_cpu, interleaved=True)
+    return found if isinstance(found, stats.Ratio) else None
 
 
 def host_info(info: SessionInfo) -> DeviceInfo | None:

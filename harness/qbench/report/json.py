@@ -9,6 +9,7 @@ import msgspec
 
 from qbench.records import DeviceInfo, Summary
 from qbench.report.row import Row
+from qbench.stats import Ratio
 
 # History of the printed object:
 #   1  first form
@@ -58,9 +59,7 @@ def _result(row: Row) -> dict[str, Any]:
         "partitions": placement.partitions if placement else None,
         "proof": placement.proof.value if placement else None,
         "cpu_fallback": s.cpu_fallback,
-        "vs_cpu_ratio": row.vs_cpu,
-        "vs_cpu_low_ratio": row.vs_cpu_interval.low if row.vs_cpu_interval else None,
-        "vs_cpu_high_ratio": row.vs_cpu_interval.high if row.vs_cpu_interval else None,
+        **_versus(row.vs_cpu),
         "runs": s.runs,
         "failed_runs": s.failed_runs,
         "basis": s.basis,
@@ -76,3 +75,12 @@ def _nodes(summary: Summary) -> dict[str, int] | None:
         return None
     nodes = summary.placement.nodes
     return {"cpu": nodes.cpu, "gpu": nodes.gpu, "npu": nodes.npu}
+
+
+def _versus(ratio: Ratio | None) -> dict[str, float | None]:
+    interval = ratio.interval if ratio else None
+    return {
+        "vs_cpu_ratio": ratio.ratio if ratio else None,
+        "vs_cpu_low_ratio": interval.low if interval else None,
+        "vs_cpu_high_ratio": interval.high if interval else None,
+    }

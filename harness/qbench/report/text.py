@@ -75,8 +75,8 @@ def _cells(row: Row) -> tuple[Text, ...]:
         name += " -> CPU"
     if s.p50_us is None:
         why = s.failure.error if s.failure else "not run yet"
-        cells = (name, case.device, str(case.threads), _ORIGIN_WORDS[case.origin], "-", why)
-        return tuple(Text(c, style="red" if s.failure else "dim") for c in cells)
+        short = (name, case.device, str(case.threads), _ORIGIN_WORDS[case.origin], "-", why)
+        return tuple(Text(c, style="red" if s.failure else "dim") for c in short)
     cells = (
         name,
         case.device,
@@ -115,9 +115,10 @@ def _nodes(summary: Summary) -> str:
 def _versus(row: Row) -> str:
     if row.vs_cpu is None:
         return ""
-    if row.vs_cpu_interval is None:
-        return f"{row.vs_cpu:.2f}"
-    return f"{row.vs_cpu:.2f} ({row.vs_cpu_interval.low:.2f} - {row.vs_cpu_interval.high:.2f})"
+    interval = row.vs_cpu.interval
+    if interval is None:
+        return f"{row.vs_cpu.ratio:.2f}"
+    return f"{row.vs_cpu.ratio:.2f} ({interval.low:.2f} - {interval.high:.2f})"
 
 
 def _legend(device: DeviceInfo, host: DeviceInfo | None, rows: Sequence[Row]) -> Iterable[Text]:
@@ -146,24 +147,39 @@ def _legend(device: DeviceInfo, host: DeviceInfo | None, rows: Sequence[Row]) ->
 
 
 def _notes(rows: Sequence[Row]) -> Iterable[Text]:
-    """What is to be said about single rows, each text once with all the rows it is true of."""
+    """What is to be said about single rows: a text that is true of several rows once, for all of
+    them; the rest row by row."""
     from rich.text import Text
 
     said: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         s = row.summary
         where = f"{s.case.model} {s.case.precision} {s.case.delegate}@{s.case.device}"
-        for warning in s.warnings:
-            said.setdefault(("note", warning), []).append(where)
-        for taint in s.taints:
-            said.setdefault(("taint", taint.value), []).append(where)
-        if s.failure is not None:
-            text = f"{s.failed_runs} failed: {s.failure.error}: {s.failure.message}"
-            said.setdefault(("failed", text), []).append(where)
+        taints = [("taint", t.value) for t in s.taints]
+        notes = [("note", w) for w in s.warnings]
+        for kind_and_text in (*_failures(s), *taints, *notes):
+            said.setdefault(kind_and_text, []).append(where)
     styles = {"note": "yellow", "taint": "yellow", "failed": "red"}
+    of_one: dict[tuple[str, str], list[str]] = {}
     for (kind, text), places in said.items():
-        listed = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if places[3:] else "")
-        yield Text(f"{kind}: {text} [{listed}]", style=styles[kind])
+        if len(places) == 1:
+            of_one.setdefault((kind, places[0]), []).append(text)
+        else:
+            yield Text(f"{kind}: {text} [{_listed(places)}]", style=styles[kind])
+    for (kind, place), texts in of_one.items():
+        yield Text(f"{kind}: {place}: {'; '.join(texts)}", style=styles[kind])
+
+
+def _failures(summary: Summary) -> list[tuple[str, str]]:
+    if summary.failure is None:
+        return []
+    failure = summary.failure
+    text = f"{summary.failed_runs} of {summary.runs}: {failure.error}: {failure.message}"
+    return [("failed", text)]
+
+
+def _listed(places: Sequence[str]) -> str:
+    return ", ".join(places[:4]) + (f" and {len(places) - 4} more" if places[4:] else "")
 
 
 def _bold(text: str) -> Text:
