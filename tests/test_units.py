@@ -55,3 +55,8 @@ def test_counts_have_three_digits(value: int, text: str) -> None:
 )
 def test_durations_are_told_in_the_two_largest_units(value: float, text: str) -> None:
     assert units.format_duration_s(value) == text
+
+
+def test_untrusted_text_can_neither_forge_a_line_nor_drive_the_terminal() -> None:
+    assert units.printable("a b ü") == "a b ü"
+    assert units.printable("a\nerror: \x1b[31mx\r") == "a\\nerror: \\x1b[31mx\\r"

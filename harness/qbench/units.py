@@ -1,4 +1,4 @@
-"""How qbench prints quantities. Inside, units stand in names: `_us`, `_s`, `_khz`, `_bytes`."""
+"""How qbench prints quantities and untrusted text. Inside, units stand in names: `_us`, `_s`, `_khz`, `_bytes`."""
 
 from __future__ import annotations
 
@@ -62,3 +62,8 @@ def format_duration_s(value_s: float) -> str:
     minutes, seconds = divmod(round(value_s), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
+def printable(text: str) -> str:
+    """Untrusted text on one line: a file name must not forge a line or drive the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -11,6 +11,7 @@ import click
 from qbench import __version__
 from qbench.cli.exit_codes import BUG, INTERRUPTED, exit_code_of
 from qbench.errors import QBenchError
+from qbench.units import printable
 
 # name -> (module, its click object, one line of help): `qbench --help` imports none of them
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -91,11 +92,6 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _say_error(error: QBenchError) -> None:
-    click.echo(f"error: {_one_line(str(error))}", err=True)
+    click.echo(f"error: {printable(str(error))}", err=True)
     if error.hint:
-        click.echo(f"hint: {_one_line(error.hint)}", err=True)
-
-
-def _one_line(text: str) -> str:
-    """A hostile file name must not forge a second line or drive the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        click.echo(f"hint: {printable(error.hint)}", err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qbench.records import DeviceInfo, Origin, Summary, Tier
 from qbench.report.row import Row
-from qbench.units import format_ms
+from qbench.units import format_ms, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,7 +61,7 @@ def _table(rows: Sequence[Row]) -> Table:
 
 
 def _title(row: Row) -> str:
-    return f"{row.summary.case.model} {row.summary.case.precision}"
+    return printable(f"{row.summary.case.model} {row.summary.case.precision}")
 
 
 def _cells(row: Row) -> tuple[Text, ...]:
@@ -165,9 +165,9 @@ def _notes(rows: Sequence[Row]) -> Iterable[Text]:
         if len(places) == 1:
             of_one.setdefault((kind, places[0]), []).append(text)
         else:
-            yield Text(f"{kind}: {text} [{_listed(places)}]", style=styles[kind])
+            yield Text(printable(f"{kind}: {text} [{_listed(places)}]"), style=styles[kind])
     for (kind, place), texts in of_one.items():
-        yield Text(f"{kind}: {place}: {'; '.join(texts)}", style=styles[kind])
+        yield Text(printable(f"{kind}: {place}: {'; '.join(texts)}"), style=styles[kind])
 
 
 def _failures(summary: Summary) -> list[tuple[str, str]]:
