@@ -1,0 +1,66 @@
+"""From a profile to a running virtual device."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from qbench import profiles
+from qbench.errors import DeviceError, InputError
+from qbench.virtual import instances, kernel, tree
+from qbench.virtual.config import Instance, VirtualConfig
+
+
+def describe(profile_name: str, serial: str) -> VirtualConfig:
+    """A device of the profile, as sold; change it with `msgspec.structs.replace`.
+
+    Raises ProfileError, InputError for a serial that cannot be one.
+    """
+    profile = profiles.load(profile_name)
+    return VirtualConfig(
+        serial=serial,
+        profile=profile_name,
+        root=str(instances.folder_of(serial) / "root"),
+        props=kernel.props(profile, serial),
+    )
+
+
+def start(config: VirtualConfig) -> Instance:
+    """Build the tree, start the processes and wait until adb servers can connect.
+
+    Raises DeviceError (it runs already, no jail can be made here), InputError (a program that the
+    tree needs is not installed, not on Linux), CommandTimeoutError.
+    """
+    if sys.platform != "linux":
+        raise InputError(
+            f"virtual device {config.serial}: needs Linux, this is {sys.platform}",
+            hint="attach a phone, or start an emulator of Android Studio",
+        )
+    folder = instances.folder_of(config.serial)
+    if instances.load(folder) is not None:
+        raise DeviceError(
+            f"virtual device {config.serial}: runs already",
+            serial=config.serial,
+            hint=f"another --serial, or: qbench virtual stop {config.serial}",
+        )
+    _make_home(folder.parent)
+    if folder.exists():  # left by one that was killed
+        shutil.rmtree(folder)
+    folder.mkdir(mode=0o700)
+    try:
+        profile = profiles.load(config.profile)
+        tree.build(config, kernel.nodes(profile), kernel.links())
+        return instances.launch(config)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _make_home(home: Path) -> None:
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if home.stat().st_uid != os.getuid():
+        raise InputError(
+            f"{home}: belongs to another user", hint="set QBENCH_VIRTUAL_HOME to a folder of yours"
+        )
