@@ -43,6 +43,21 @@ _RECURRENT = {
 }
 _LSTM_BASIC_MATRICES = (2,)
 
+# These run other subgraphs, or contract in ways that nobody has needed here yet: not 0, unknown.
+_UNCOUNTED = frozenset(
+    {
+        "CALL",
+        "IF",
+        "STABLEHLO_CASE",
+        "STABLEHLO_COMPOSITE",
+        "STABLEHLO_CONVOLUTION",
+        "STABLEHLO_CUSTOM_CALL",
+        "STABLEHLO_DOT_GENERAL",
+        "STABLEHLO_WHILE",
+        "WHILE",
+    }
+)
+
 MAC_OPERATORS = frozenset({*_INPUT_RANKS, *_RECURRENT})
 
 
@@ -99,7 +114,7 @@ def count_macs(
             return None
         return math.prod(inputs[0]) * math.prod(inputs[1][:3])
     if name not in _INPUT_RANKS:
-        return 0
+        return None if name in _UNCOUNTED else 0
     filter_shape, output = inputs[1], outputs[0]
     if name in ("TRANSPOSE_CONV", "CONV_3D_TRANSPOSE"):
         # Every input element meets all weights of its own channel: OHWI and DHWOI filters.
