@@ -1,4 +1,7 @@
-"""How qbench prints quantities and untrusted text. Inside, units stand in names: `_us`, `_s`, `_khz`, `_bytes`."""
+"""How qbench prints quantities and untrusted text.
+
+Inside, units stand in names: `_us`, `_s`, `_khz`, `_bytes`.
+"""
 
 from __future__ import annotations
 
