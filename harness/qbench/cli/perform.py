@@ -65,6 +65,13 @@ def default_delegates(profile: DeviceProfile) -> tuple[Delegate, ...]:
     return (*chosen, Delegate.CPU)
 
 
+def all_delegates(profile: DeviceProfile) -> tuple[Delegate, ...]:
+    """Every delegate that the device could be asked for, each route to its NPU by itself."""
+    routes = profile.npu.routes if profile.npu is not None else {}
+    gpu = (Delegate.GPU,) if profile.gpu is not None else ()
+    return (Delegate.CPU, *gpu, *(Delegate(route) for route in routes))
+
+
 def simulated_target(
     profile: DeviceProfile, delegates: Sequence[Delegate], threads: int | None
 ) -> plan.Target:

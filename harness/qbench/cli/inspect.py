@@ -1,0 +1,40 @@
+"""qbench inspect: a model's operators, and which delegate would take them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from qbench.cli import options
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--device", "-d", default="sd865", show_default=True, help="Whose delegates (a profile)."
+)
+@options.json_flag
+def inspect(model: Path, device: str, as_json: bool) -> None:
+    """Show the operators of MODEL, totals and precision, and per delegate of --device which
+    nodes it would take and why it refuses the others."""
+    import msgspec
+
+    from qbench import modelfile, placement, profiles
+    from qbench.cli import console, perform
+    from qbench.errors import QBenchError
+    from qbench.records import Delegate
+    from qbench.report import model as report
+
+    info = msgspec.structs.replace(modelfile.read(model), sha256=modelfile.sha256(model))
+    profile = profiles.load(device)
+    placements: dict[str, placement.GraphPlacement | QBenchError] = {}
+    for delegate in perform.all_delegates(profile):
+        try:
+            placements[delegate] = placement.place(info, Delegate(delegate), profile)
+        except QBenchError as error:  # a route without known rules is an answer, not a failure
+            placements[delegate] = error
+    if as_json:
+        click.echo(report.render_json(info, profile, placements))
+    else:
+        report.print_model(console.stdout(), info, profile, placements)
