@@ -1,0 +1,52 @@
+"""The wheel, installed where no checkout is, does the main job."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parent.parent
+
+
+def _run(*command: str | Path, cwd: Path) -> str:
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(cwd), "ANDROID_ADB_SERVER_PORT": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_wheel_in_a_clean_environment_finds_its_files_and_runs(tmp_path: Path) -> None:
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    source = tmp_path / "source"
+    # A copy, so that building leaves nothing in the checkout.
+    subprocess.run(
+        ["git", "-c", f"safe.directory={CHECKOUT}", "clone", "-q", CHECKOUT, source], check=True
+    )
+    _run(*pip, "wheel", "--no-deps", "--wheel-dir", tmp_path, source, cwd=tmp_path)
+    (wheel,) = tmp_path.glob("tflite_qbench-*.whl")
+
+    place = tmp_path / "venv"
+    venv.create(place, with_pip=True)
+    python = place / "bin" / "python"
+    _run(python, "-m", "pip", "--disable-pip-version-check", "-q", "install", wheel, cwd=tmp_path)
+
+    where = _run(python, "-c", "import qbench; print(qbench.__file__)", cwd=tmp_path)
+    assert str(place) in where
+    folders = "from qbench import assets; print(*map(assets.folder, ('device_profiles', 'android_runner')))"
+    assert all(str(place) in word for word in _run(python, "-c", folders, cwd=tmp_path).split())
+
+    command = ("run", "--device", "sd865", "--delegate", "nnapi", "--repetitions", "1", "--json")
+    body = json.loads(_run(place / "bin" / "qbench", *command, cwd=tmp_path))
+    assert len(body["results"]) == 12
+    assert all(result["p50_us"] > 0 for result in body["results"])
+    assert {r["tier"] for r in body["results"] if r["device"] == "sd865"} == {"S1"}
