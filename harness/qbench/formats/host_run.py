@@ -134,7 +134,7 @@ def _measurement(run: _Measured) -> Measurement:
 def _placement(run: _Measured) -> Placement:
     if run.xnnpack:
         taken = run.nodes - len(run.kept)
-        evidence = f"interpreter: XNNPACK took {taken} of {run.nodes} nodes, as {run.partitions}"
+        evidence = f"interpreter: XNNPACK took {taken} of {run.nodes} nodes in {run.partitions}"
         evidence += f" partition{'' if run.partitions == 1 else 's'}"
         reason = "the runtime kept it on its own kernels, and does not say why"
         refused = tuple(RefusedNode(op_index=i, op=op, reason=reason) for i, op in run.kept)
@@ -188,14 +188,22 @@ def _gave_up(raw: RawOutput, failed: _Failed) -> RunnerError:
                 hint="close other programs, or take a smaller model",
             )
         case FailureReason.MODEL:
-            hint = None
-            if "unresolved custom op" in message:
-                hint = "the model needs an operator that the plain runtime does not have"
-            return RunnerError(f"{raw.tool}: does not take the model: {message}", hint=hint)
+            return RunnerError(
+                f"{raw.tool}: does not take the model: {message}", hint=_refusal_hint(message)
+            )
         case FailureReason.INPUT:
             return RunnerError(f"{raw.tool}: cannot feed the model: {message}")
         case FailureReason.INVOKE:
             return RunnerError(f"{raw.tool}: took the model and failed to run it: {message}")
+
+
+def _refusal_hint(message: str) -> str | None:
+    """Two causes that the runtime's own words hide from who has not met them before."""
+    if "unresolved custom op" in message:
+        return "the model needs an operator that the plain runtime does not have"
+    if "failed with error '12'" in message or "failed to create XNNPACK runtime" in message:
+        return "the runtime says this when memory runs out"
+    return None
 
 
 def _killed(raw: RawOutput, number: int) -> RunnerCrashedError:

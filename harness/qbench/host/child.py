@@ -27,7 +27,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -39,7 +39,10 @@ FORMAT_VERSION = 1
 # A million 8-byte samples; pages that are not written cost no memory. A case that wants more
 # invokes than this gets a buffer of that size.
 SAMPLES_CAPACITY = 1_000_000
+DELEGATE = "DELEGATE"
 _TASKS = Path("/proc/self/task")
+
+Op = Mapping[str, Any]  # one entry of Interpreter._get_ops_details()
 
 
 class NotMeasured(Exception):
@@ -104,14 +107,15 @@ def concrete_shape(shape: tuple[int, ...], signature: tuple[int, ...]) -> tuple[
     )
 
 
-def delegated_nodes(ops: list[Mapping[str, Any]]) -> tuple[int, set[int]]:
-    """How many DELEGATE nodes there are, and the indices of the nodes they replaced.
+def delegated_nodes(ops: Sequence[Op], graph_outputs: Iterable[int]) -> tuple[set[int], set[int]]:
+    """The indices of the nodes that delegates replaced, and of those where that does not show.
 
     `ops` are those of `Interpreter._get_ops_details()`: the model's own nodes first, then one
-    DELEGATE node per partition. A partition is what lies between its outputs and its inputs.
+    DELEGATE node per partition. A partition is what lies between its outputs and its inputs; a
+    node whose results nobody reads (ASSIGN_VARIABLE) lies beside that path.
     """
-    partitions = [op for op in ops if op["op_name"] == "DELEGATE"]
-    own = [op for op in ops if op["op_name"] != "DELEGATE"]
+    partitions = [op for op in ops if op["op_name"] == DELEGATE]
+    own = [op for op in ops if op["op_name"] != DELEGATE]
     producer = {int(t): i for i, op in enumerate(own) for t in op["outputs"] if t >= 0}
     replaced: set[int] = set()
     for partition in partitions:
@@ -125,7 +129,27 @@ def delegated_nodes(ops: list[Mapping[str, Any]]) -> tuple[int, set[int]]:
             node = producer[tensor]
             replaced.add(node)
             pending += [int(t) for t in own[node]["inputs"] if t >= 0]
-    return len(partitions), replaced
+    read = {int(t) for op in own for t in op["inputs"]} | {int(t) for t in graph_outputs}
+    sinks = {i for i, op in enumerate(own) if read.isdisjoint(int(t) for t in op["outputs"])}
+    return replaced, sinks - replaced if partitions else set()
+
+
+def delegated_sinks(model_path: str, sinks: Set[int]) -> set[int]:
+    """Which of these nodes the delegate takes: asked of an interpreter that does not fuse nodes."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path, experimental_disable_delegate_node_fusion=True)
+    resize_dynamic_inputs(interpreter)
+    interpreter.allocate_tensors()
+    ops = interpreter._get_ops_details()
+    singles = [sorted(map(int, op["inputs"])) for op in ops if op["op_name"] == DELEGATE]
+    taken = set()
+    for sink in sorted(sinks):
+        inputs = sorted({int(t) for t in ops[sink]["inputs"] if t >= 0})
+        if inputs in singles:
+            singles.remove(inputs)
+            taken.add(sink)
+    return taken
 
 
 def run_queue_waits(tasks: Path = _TASKS) -> dict[str, int] | None:
@@ -257,7 +281,7 @@ def run(request: Mapping[str, Any]) -> dict[str, Any]:
     except (ValueError, RuntimeError, OSError) as error:
         raise NotMeasured("model", str(error)) from error
     ops = interpreter._get_ops_details()
-    partitions, replaced = delegated_nodes(ops)
+    outputs = [int(tensor["index"]) for tensor in interpreter.get_output_details()]
 
     samples = np.empty(max(SAMPLES_CAPACITY, request["min_invokes"]), dtype=np.int64)
     gc.collect()
@@ -289,7 +313,16 @@ def run(request: Mapping[str, Any]) -> dict[str, Any]:
         warnings.append("this system does not tell run-queue waits: contention is not known")
     else:
         wait_ns = sum(wait - waits_before.get(task, 0) for task, wait in waits.items())
-    names = [op["op_name"] for op in ops if op["op_name"] != "DELEGATE"]
+    peak = peak_rss_bytes()
+    threads = thread_count()
+    replaced, sinks = delegated_nodes(ops, outputs)
+    if sinks:
+        del invoke, interpreter
+        try:
+            replaced |= delegated_sinks(request["model_path"], sinks)
+        except (ValueError, RuntimeError, MemoryError) as error:
+            warnings.append(f"nodes {sorted(sinks)} count as kept, which is not certain: {error}")
+    names = [op["op_name"] for op in ops if op["op_name"] != DELEGATE]
     return {
         "init_ns": init_ns,
         "first_invoke_ns": first_invoke_ns,
@@ -299,11 +332,11 @@ def run(request: Mapping[str, Any]) -> dict[str, Any]:
         "cpu_ns": cpu_ns,
         "run_queue_wait_ns": wait_ns,
         "involuntary_switches": switches,
-        "peak_rss_bytes": peak_rss_bytes(),
-        "threads": thread_count(),
+        "peak_rss_bytes": peak,
+        "threads": threads,
         "xnnpack": request["xnnpack"],
         "nodes": len(names),
-        "partitions": partitions,
+        "partitions": len(ops) - len(names),
         "kept": [[i, name] for i, name in enumerate(names) if i not in replaced],
         "warnings": warnings,
     }

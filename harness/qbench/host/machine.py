@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import platform
 from pathlib import Path
@@ -23,7 +24,7 @@ def cpu_model(root: Path = _ROOT) -> str:
     if "CPU part" in fields:
         part = f"implementer {fields.get('CPU implementer', '?')}, part {fields['CPU part']}"
         return f"{platform.machine()} ({part})"
-    return platform.processor() or platform.machine()
+    return _sysctl("machdep.cpu.brand_string") or platform.processor() or platform.machine()
 
 
 def cores() -> int | None:
@@ -56,6 +57,17 @@ def read_state(root: Path = _ROOT) -> DeviceState:
         cpu_khz=_cpu_khz(root),
         governor=_governor(root),
     )
+
+
+def _sysctl(name: str) -> str | None:
+    """A string of macOS's sysctlbyname(3); None on systems that have no such function."""
+    if platform.system() != "Darwin":
+        return None
+    value = ctypes.create_string_buffer(256)
+    size = ctypes.c_size_t(len(value))
+    if ctypes.CDLL(None).sysctlbyname(name.encode(), value, ctypes.byref(size), None, 0) != 0:
+        return None
+    return value.value.decode("utf-8", "replace")
 
 
 def _text(path: Path) -> str | None:

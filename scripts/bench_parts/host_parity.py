@@ -1,0 +1,173 @@
+"""Host backend beside the runtime's own `litert-benchmark`: same model, threads, invokes, in turn.
+
+scripts/bench_parts/host_parity.py [--quick] [--model FILE ...] [--threads N ...] [--rounds N]
+
+One round is a run of each, in the order A B, the next in the order B A. The ratio is the median of
+the host backend's run medians over that of `litert-benchmark`; beside it the 95 % interval of the
+paired ratio. Exits with 1 when a ratio is more than 3 % from 1.
+
+A round is busy when some task of this machine waited for a processor more than 5 % of its time
+(/proc/pressure/cpu); quiet rounds alone count if there are at least three. Rounds go on, up to four
+times as many, until enough are quiet and the interval is within 1.5 % of its middle.
+`litert-benchmark` rounds to 10 us: the column `grid` says what that is of its median.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from qbench.clock import SystemClock
+from qbench.formats import outcome
+from qbench.host import HostBackend
+from qbench.records import Case, Delegate, InvokeSamples, Measurement, Origin, Precision
+
+Pair = tuple[float, float]  # host backend, litert-benchmark: run medians in us
+
+LIMIT_RATIO = 0.03
+BUSY_RATIO = 0.05
+PRECISE_RATIO = 0.015
+WARMUP_INVOKES = 5
+BUILT_IN = Path(__file__).resolve().parents[2] / "harness/qbench/models"
+
+
+def case_for(model: Path, threads: int, invokes: int) -> Case:
+    return Case(
+        case_id=f"{model.stem}-t{threads}@host",
+        model=model.stem,
+        model_path=str(model),
+        model_sha256="",
+        precision=Precision.MIXED,
+        device="host",
+        origin=Origin.HOST,
+        delegate=Delegate.CPU,
+        threads=threads,
+        warmup_invokes=WARMUP_INVOKES,
+        warmup_s=0.0,
+        min_invokes=invokes,
+        min_s=0.0,
+        max_s=120.0,
+        timeout_s=240.0,
+        seed=1,
+    )
+
+
+def host_median_us(host: HostBackend, case: Case) -> float:
+    told = outcome(host.run(case))
+    if not isinstance(told, Measurement) or not isinstance(told.invokes, InvokeSamples):
+        raise SystemExit(f"{case.case_id}: {told}")
+    return statistics.median(told.invokes.latencies_us)
+
+
+def benchmark_median_us(model: Path, threads: int, invokes: int) -> float:
+    program = Path(sys.executable).with_name("litert-benchmark")
+    with tempfile.NamedTemporaryFile(suffix=".json") as result:
+        command = [str(program), "--model", str(model), "--num_runs", str(invokes)]
+        command += ["--warmup_runs", str(WARMUP_INVOKES), "--num_threads", str(threads)]
+        command += ["--result_json", result.name]
+        subprocess.run(command, capture_output=True, check=True)
+        latency = json.loads(Path(result.name).read_bytes())["latency"]
+    return float(latency["median_ms"]) * 1000
+
+
+def waited_us() -> int | None:
+    """How long some task of this machine has waited for a processor, ever (Linux PSI)."""
+    try:
+        some = Path("/proc/pressure/cpu").read_text().splitlines()[0]
+    except OSError:
+        return None
+    return int(some.rsplit("total=", 1)[1])
+
+
+def paired_runs(
+    host: HostBackend, model: Path, threads: int, run_s: float, rounds: int
+) -> tuple[list[Pair], int]:
+    """Median latencies in us of one run each, of quiet rounds; and how many rounds were busy."""
+    probe_us = host_median_us(host, case_for(model, threads, 20))
+    invokes = min(max(round(run_s * 1e6 / probe_us), 20), 5000)
+    case = case_for(model, threads, invokes)
+    quiet: list[Pair] = []
+    busy: list[Pair] = []
+    for number in range(4 * rounds):
+        start, waited = time.perf_counter(), waited_us()
+        if number % 2 == 0:
+            ours = host_median_us(host, case)
+            theirs = benchmark_median_us(model, threads, invokes)
+        else:
+            theirs = benchmark_median_us(model, threads, invokes)
+            ours = host_median_us(host, case)
+        after = waited_us()
+        elapsed_us = (time.perf_counter() - start) * 1e6
+        calm = waited is None or after is None or after - waited <= BUSY_RATIO * elapsed_us
+        (quiet if calm else busy).append((ours, theirs))
+        if len(quiet) >= rounds:
+            low, high = paired_interval(quiet)
+            if high / low <= (1 + PRECISE_RATIO) ** 2:
+                break
+    return (quiet if len(quiet) >= 3 else quiet + busy), len(busy)
+
+
+def paired_interval(pairs: list[Pair]) -> tuple[float, float]:
+    """95 % interval of the ratio: Student's t on the logarithms of the paired ratios."""
+    from scipy import stats
+
+    logs = [math.log(ours / theirs) for ours, theirs in pairs]
+    middle = statistics.mean(logs)
+    half = float(stats.t.ppf(0.975, len(logs) - 1)) * statistics.stdev(logs) / math.sqrt(len(logs))
+    return math.exp(middle - half), math.exp(middle + half)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="6 rounds of 0.3 s instead of 20 of 1 s"
+    )
+    parser.add_argument("--model", type=Path, action="append", help="default: the built-in models")
+    parser.add_argument("--threads", type=int, action="append", help="default: 1 and 2")
+    parser.add_argument("--rounds", type=int)
+    options = parser.parse_args()
+    rounds, run_s = (6, 0.3) if options.quick else (20, 1.0)
+    models = options.model or sorted(BUILT_IN.glob("*.tflite"))
+    if not models:
+        raise SystemExit(f"{BUILT_IN}: no models there; name one with --model")
+    good = True
+    print(
+        f"{'model':<34} thr  host ms   tool ms   grid    ratio   95 % interval    pairs        busy"
+    )
+    with HostBackend(SystemClock()) as host:
+        for model in models:
+            for threads in options.threads or (1, 2):
+                pairs, busy = paired_runs(host, model, threads, run_s, options.rounds or rounds)
+                ours, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
+                low, high = paired_interval(pairs)
+                ratio = ours / theirs
+                within = abs(ratio - 1) <= LIMIT_RATIO
+                good = good and within
+                spread = " ".join(
+                    f"{a / b:.3f}" for a, b in (min(pairs, key=_ratio), max(pairs, key=_ratio))
+                )
+                print(
+                    f"{model.stem[:34]:<34} {threads:>3}  {ours / 1e3:7.3f}   {theirs / 1e3:7.3f}"
+                    f"  {10 / theirs:5.1%}   {ratio:.4f}  {low:.4f} .. {high:.4f}  {spread}"
+                    f"  {busy:>4}"
+                    f"{'' if within else '  BEYOND 3 %'}",
+                    flush=True,
+                )
+    return 0 if good else 1
+
+
+def _ratio(pair: Pair) -> float:
+    return pair[0] / pair[1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
