@@ -176,8 +176,8 @@ def test_every_delegate_works_on_a_users_own_file_with_a_hostile_name(
     odd.write_bytes(a_model.read_bytes())
     delegates = [x for d in ("gpu", "nnapi", "hexagon", "cpu", "npu") for x in ("--delegate", d)]
     done = qbench(
-        "run", odd, "--device", "sd865", *delegates, "--threads", "4", "--repetitions", "1", "--json",
-        cwd=tmp_path,
+        "run", odd, "--device", "sd865", *delegates, "--threads", "4",
+        "--repetitions", "1", "--json", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)["results"]

@@ -42,8 +42,9 @@ def test_the_wheel_in_a_clean_environment_finds_its_files_and_runs(tmp_path: Pat
 
     where = _run(python, "-c", "import qbench; print(qbench.__file__)", cwd=tmp_path)
     assert str(place) in where
-    folders = "from qbench import assets; print(*map(assets.folder, ('device_profiles', 'android_runner')))"
-    assert all(str(place) in word for word in _run(python, "-c", folders, cwd=tmp_path).split())
+    for name in ("device_profiles", "android_runner"):
+        ask = f"from qbench import assets; print(assets.folder({name!r}))"
+        assert str(place) in _run(python, "-c", ask, cwd=tmp_path)
 
     command = ("run", "--device", "sd865", "--delegate", "nnapi", "--repetitions", "1", "--json")
     body = json.loads(_run(place / "bin" / "qbench", *command, cwd=tmp_path))
