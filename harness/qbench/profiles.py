@@ -11,7 +11,7 @@ import os
 from collections.abc import Hashable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from qbench.records import DeviceProfile
 
 if TYPE_CHECKING:
     import yaml
+
+T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 """History: 1 = first."""
@@ -85,12 +87,20 @@ def _has_separator(text: str) -> bool:
     return os.sep in text or (os.altsep is not None and os.altsep in text)
 
 
-def _load_file(path: Path) -> DeviceProfile:
+def load_document(path: Path, kind: type[T]) -> T:
+    """A YAML file of this folder as a value of `kind`, as strictly as a profile.
+
+    Raises ProfileError with file, key path and what was expected.
+    """
     document = _read_yaml(path)
     try:
-        profile = msgspec.convert(document, DeviceProfile, strict=True)
+        return msgspec.convert(document, kind, strict=True)
     except msgspec.ValidationError as error:
         raise ProfileError(f"{path}: {_say(str(error))}", hint=_HINT) from error
+
+
+def _load_file(path: Path) -> DeviceProfile:
+    profile = load_document(path, DeviceProfile)
     for key, expected in _contradictions(profile, path.stem):
         raise ProfileError(f"{path}: {key}: {expected}", hint=_HINT)
     return profile

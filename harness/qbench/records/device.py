@@ -77,12 +77,18 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class CoreType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Peak multiply-accumulates per cycle of one core, by data type; None: no such instructions."""
+    """Peak multiply-accumulates per cycle of one core, by data type; None: no such instructions.
+
+    `fp32_tile` and `int8_tile` are XNNPACK's (rows, columns, depth) of one matrix step on this
+    core; None: those of a Cortex-A76.
+    """
 
     fp32_macs_per_cycle: _Rate
     fp16_macs_per_cycle: _Rate | None = None
     int8_macs_per_cycle: _Rate | None = None
     l1d_bytes: _Count | None = None
+    fp32_tile: tuple[_Count, _Count, _Count] | None = None
+    int8_tile: tuple[_Count, _Count, _Count] | None = None
 
 
 class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

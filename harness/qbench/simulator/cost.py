@@ -1,0 +1,173 @@
+"""From a kernel to microseconds.
+
+    time = max(padded MACs / rate, bytes / bandwidth, weights / memory) + launches * overhead
+           + thin pixels * cost
+
+Coefficients are *inverse efficiencies*: how many times slower than the unit's peak a family of
+kernels runs. So one fit serves every clock and number of threads.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from qbench.errors import ProfileError
+from qbench.records import ComputeUnit, CoreType, DeviceProfile
+from qbench.simulator.kernels import Dtype, Family, Kernel
+
+# PRIOR: threads on cores of two kinds reach about .85 of the sum of their speeds (XNNPACK splits
+# work in equal parts, then steals), and need some microseconds to meet after every kernel.
+# TFLite's published int8 latencies with 1 and with 4 threads on the 855 fit best with just these.
+PARALLEL_RATIO = 0.85
+SYNC_US = 5.0
+# Peak of one core's loads: one 128-bit access per cycle.
+CORE_BYTES_PER_CYCLE = 16
+# PRIOR: share of the memory's peak that a stream of weights reaches.
+MEMORY_RATIO = 0.6
+# PRIOR: TFLite's own kernels, elementwise and one thread: int8 HARD_SWISH took about 4 ns for a
+# value on a Zen 3 core.
+BUILTIN_CYCLES_PER_ELEMENT = 10.0
+# PRIOR: TFLite's own matrix kernels beside XNNPACK's.
+BUILTIN_MACS_RATIO = 2.0
+# PRIOR: copying a tensor between the CPU and a GPU or NPU.
+COPY_BYTES_PER_US = 4000.0
+
+
+class Coefficients(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What published latencies, or a prior, say about one unit and data type.
+
+    `conv_ratio`, `depthwise_ratio`, `bytes_ratio`: inverse efficiencies against the profile's
+    rates; `bytes_ratio` on a GPU or NPU against the memory's bandwidth, below 1 where activations
+    stay on the chip. `kernel_us` per launch. `segment_us` per piece of the graph: invoke, RPC,
+    synchronisation. `thin_pixel_us` per pixel of a tensor with at most 4 channels, which units
+    that store 4 or 32 channels together have to repack.
+    """
+
+    conv_ratio: float
+    depthwise_ratio: float
+    bytes_ratio: float
+    kernel_us: float
+    segment_us: float
+    thin_pixel_us: float
+
+
+class Speed(msgspec.Struct, frozen=True):
+    """Peaks of a unit for one data type, all threads together.
+
+    `sync_us` is paid per launch; `cycles_per_us` is the fastest core's clock.
+    """
+
+    macs_per_us: float
+    bytes_per_us: float
+    memory_bytes_per_us: float
+    sync_us: float = 0.0
+    cycles_per_us: float = 1.0
+
+
+class KernelCost(msgspec.Struct, frozen=True):
+    """One line of a break-down. `bound_by`: compute, memory, overhead; segment for what a piece of
+    the graph costs beside its kernels (then `ops` is empty)."""
+
+    ops: tuple[int, ...]
+    unit: ComputeUnit
+    executor: str
+    dtype: Dtype
+    time_us: float
+    bound_by: str
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """A kernel's times at coefficients of 1, and what no coefficient scales."""
+
+    family: str  # the name of the coefficient that scales `compute_us`
+    compute_us: float
+    bytes_us: float
+    floor_us: float  # weights from memory; built-in elementwise work
+    launches: int
+    sync_us: float
+    thin_pixels: int
+
+
+def speed(profile: DeviceProfile, unit: ComputeUnit, dtype: Dtype, threads: int) -> Speed:
+    """Raises ProfileError when the profile does not tell what is needed."""
+    if unit is ComputeUnit.CPU:
+        return _cpu_speed(profile, dtype, threads)
+    memory = profile.memory.bandwidth_bytes_per_s / 1e6
+    gpu, npu = profile.gpu, profile.npu
+    if unit is ComputeUnit.GPU:
+        where, rate = "gpu.fp16_macs_per_s", gpu.fp16_macs_per_s if gpu else None
+    elif dtype is Dtype.INT8:
+        where, rate = "npu.int8_macs_per_s", npu.int8_macs_per_s if npu else None
+    else:
+        where, rate = "npu.fp16_macs_per_s", npu.fp16_macs_per_s if npu else None
+    if rate is None:
+        raise ProfileError(
+            f"{profile.name}: {where}: not known, so the {unit.upper()} cannot be simulated",
+            hint="choose --delegate cpu, or give the rate in a profile of your own",
+        )
+    return Speed(rate / 1e6, memory, memory * MEMORY_RATIO)
+
+
+def _cpu_speed(profile: DeviceProfile, dtype: Dtype, threads: int) -> Speed:
+    """`threads` run on the fastest cores; more threads than cores change nothing."""
+    cores: list[tuple[float, float]] = []  # (MACs, cycles) per us
+    for index, cluster in enumerate(profile.cpu.clusters):
+        if cluster.max_khz is None:
+            raise ProfileError(
+                f"{profile.name}: cpu.clusters[{index}].max_khz: not known; without the clock "
+                "nothing can be predicted"
+            )
+        cycles = cluster.max_khz / 1000
+        core_type = profile.cpu.core_types[cluster.core_type]
+        cores += [(cycles * _macs_per_cycle(core_type, dtype), cycles)] * len(cluster.cores)
+    used = sorted(cores, reverse=True)[: max(threads, 1)]
+    together = 1.0 if len(used) == 1 else PARALLEL_RATIO
+    return Speed(
+        macs_per_us=sum(macs for macs, _ in used) * together,
+        bytes_per_us=sum(cycles for _, cycles in used) * CORE_BYTES_PER_CYCLE * together,
+        memory_bytes_per_us=profile.memory.bandwidth_bytes_per_s / 1e6 * MEMORY_RATIO,
+        sync_us=SYNC_US * (len(used) - 1),
+        cycles_per_us=max(cycles for _, cycles in used),
+    )
+
+
+def _macs_per_cycle(core: CoreType, dtype: Dtype) -> float:
+    if dtype in (Dtype.INT8, Dtype.DYNAMIC):
+        return core.int8_macs_per_cycle or core.fp32_macs_per_cycle
+    return core.fp32_macs_per_cycle
+
+
+def terms(kernel: Kernel, at: Speed) -> Terms:
+    floor_us = kernel.weight_bytes / at.memory_bytes_per_us
+    if kernel.family is Family.BUILTIN:
+        floor_us += kernel.elements * BUILTIN_CYCLES_PER_ELEMENT / at.cycles_per_us
+    slower = BUILTIN_MACS_RATIO if kernel.executor == "builtin" else 1.0
+    return Terms(
+        family="depthwise_ratio" if kernel.family is Family.DEPTHWISE else "conv_ratio",
+        compute_us=kernel.macs / at.macs_per_us * slower,
+        bytes_us=(kernel.activation_bytes + kernel.weight_bytes) / at.bytes_per_us,
+        floor_us=floor_us,
+        launches=kernel.launches,
+        sync_us=at.sync_us * kernel.launches,
+        thin_pixels=kernel.thin_pixels,
+    )
+
+
+def kernel_cost(kernel: Kernel, at: Speed, coefficients: Coefficients) -> KernelCost:
+    t = terms(kernel, at)
+    compute_us = t.compute_us * getattr(coefficients, t.family)
+    memory_us = max(t.bytes_us * coefficients.bytes_ratio, t.floor_us)
+    overhead_us = t.launches * coefficients.kernel_us + t.sync_us
+    thin_us = t.thin_pixels * coefficients.thin_pixel_us
+    work_us = max(compute_us, memory_us)
+    if overhead_us > work_us + thin_us:
+        bound_by = "overhead"
+    else:
+        bound_by = "compute" if compute_us >= memory_us + thin_us else "memory"
+    time_us = work_us + thin_us + overhead_us
+    return KernelCost(kernel.ops, kernel.unit, kernel.executor, kernel.dtype, time_us, bound_by)
+
+
+def segment_floor_us(unit: ComputeUnit, crossing_bytes: int) -> float:
+    """What a piece of the graph costs beside its kernels and `segment_us`: moving its tensors."""
+    return 0.0 if unit is ComputeUnit.CPU else crossing_bytes / COPY_BYTES_PER_US

@@ -1,0 +1,254 @@
+"""From the operators of a segment to the kernels that really run: fusion, padding, bytes.
+
+Sources of the rules: XNNPACK gemm-config.c and subgraph.c (tiles, clamp and PAD fusion), TFLite
+gpu/common (linkable operators; operation_selector.cc for Winograd), Hexagon's depth of 32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from math import ceil
+
+import msgspec
+
+from qbench.placement import Segment
+from qbench.records import ComputeUnit, DeviceProfile, ModelInfo, OpInfo, TensorInfo
+from qbench.simulator import tiles
+
+
+class Family(StrEnum):
+    """Which cost rule a kernel follows."""
+
+    CONV = "conv"  # convolutions and matrix products
+    DEPTHWISE = "depthwise"
+    DATA = "data"  # bound by the bytes it moves
+    BUILTIN = "builtin"  # TFLite's own kernels, one thread, cost per element
+
+
+class Dtype(StrEnum):
+    """In what a kernel computes, whatever the file holds."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+    DYNAMIC = "dynamic"  # float activations quantized on the fly, int8 weights
+
+
+class Kernel(msgspec.Struct, frozen=True):
+    """One thing that is started. `macs` are padded to the unit's tiles.
+
+    Bytes are those of the type in which it computes. `elements` are the values written,
+    `thin_pixels` those of tensors with at most 4 channels, read or written by anything but an
+    elementwise kernel. `launches`: 3 for Winograd, else 1.
+    """
+
+    ops: tuple[int, ...]
+    unit: ComputeUnit
+    executor: str
+    family: Family
+    dtype: Dtype
+    macs: int
+    activation_bytes: int
+    weight_bytes: int
+    elements: int
+    thin_pixels: int = 0
+    launches: int = 1
+
+
+CONV = frozenset(
+    {"CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL", "CONV_3D"}
+    | {"LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF", "RNN"}
+)
+_DEPTHWISE = "DEPTHWISE_CONV_2D"
+_CLAMPS = frozenset({"RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"})
+_ELEMENTWISE = _CLAMPS | {
+    *("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "POW"),
+    *("ABS", "COS", "ELU", "EXP", "FLOOR", "GELU", "HARD_SWISH", "LEAKY_RELU", "LOG", "LOGISTIC"),
+    *("NEG", "PRELU", "RSQRT", "SIGN", "SIN", "SQRT", "SQUARE", "TANH", "QUANTIZE", "DEQUANTIZE"),
+}
+_NEVER_CLAMPED = frozenset({"CONCATENATION", "RESHAPE", "PAD"})  # XNNPACK: no fused clamp there
+_THIN = 4
+
+
+def lower(model: ModelInfo, segment: Segment, profile: DeviceProfile) -> tuple[Kernel, ...]:
+    """The kernels of one segment, in execution order.
+
+    An operator whose inputs are all constant, or computed from constants alone, costs nothing at
+    run time. A tensor whose size is known only at run time counts as empty.
+    """
+    graph = _Graph(model)
+    ops = [op for op in (graph.ops[i] for i in segment.ops) if not graph.is_constant(op)]
+    if segment.executor == "builtin":
+        groups = [[op] for op in ops]
+    else:
+        groups = _fuse(graph, ops, segment.unit)
+    return tuple(_kernel(graph, group, segment, profile) for group in groups)
+
+
+def boundary_bytes(model: ModelInfo, segment: Segment) -> int:
+    """Bytes of the activations that enter or leave a segment, in the file's own types."""
+    graph = _Graph(model)
+    ops = [graph.ops[i] for i in segment.ops]
+    inside = {t for op in ops for t in op.outputs}
+    entering = {t for op in ops for t in op.inputs if t >= 0} - inside - graph.constants
+    inner_reads: dict[int, int] = {}
+    for op in ops:
+        for tensor in op.inputs:
+            inner_reads[tensor] = inner_reads.get(tensor, 0) + 1
+    leaving = {t for t in inside if graph.readers.get(t, 0) > inner_reads.get(t, 0)}
+    return sum(graph.tensors[t].nbytes or 0 for t in entering | leaving)
+
+
+def unknown_sizes(model: ModelInfo) -> int:
+    """How many operators have a size that is known only at run time."""
+    main = model.main
+    return sum(
+        op.macs is None or any(main.tensors[t].is_dynamic for t in op.outputs if t >= 0)
+        for op in main.ops
+    )
+
+
+class _Graph:
+    """The main subgraph. `readers`: how often a tensor is read, a graph output once more.
+
+    `constants` are the tensors that are known before the first run.
+    """
+
+    def __init__(self, model: ModelInfo) -> None:
+        main = model.main
+        self.ops = main.ops
+        self.tensors = main.tensors
+        self.readers: dict[int, int] = {}
+        self.constants = {t.index for t in main.tensors if t.is_constant}
+        for op in main.ops:
+            for tensor in op.inputs:
+                self.readers[tensor] = self.readers.get(tensor, 0) + 1
+            if self.is_constant(op):
+                self.constants.update(op.outputs)
+        for tensor in main.outputs:
+            self.readers[tensor] = self.readers.get(tensor, 0) + 1
+
+    def is_constant(self, op: OpInfo) -> bool:
+        given = [t for t in op.inputs if t >= 0]
+        return bool(given) and self.constants.issuperset(given)
+
+
+# -- fusion
+
+
+def _fuse(graph: _Graph, ops: list[OpInfo], unit: ComputeUnit) -> list[list[OpInfo]]:
+    """Groups of operators that become one kernel, in the order of their first operators."""
+    groups: list[list[OpInfo]] = []
+    home: dict[int, list[OpInfo]] = {}  # tensor -> the group that writes it
+    for op in ops:
+        group = _host(graph, op, unit, home)
+        if group is None:
+            group = []
+            groups.append(group)
+        group.append(op)
+        for tensor in op.outputs:
+            home[tensor] = group
+    return groups
+
+
+def _host(
+    graph: _Graph, op: OpInfo, unit: ComputeUnit, home: dict[int, list[OpInfo]]
+) -> list[OpInfo] | None:
+    """The group that `op` becomes part of, None if it begins one of its own."""
+    written = [t for t in op.inputs if t in home]
+    latest = max(written, key=lambda t: home[t][-1].index, default=None)
+    if latest is None or graph.readers[latest] != 1 or latest not in home[latest][-1].outputs:
+        return None
+    group = home[latest]
+    if [member.name for member in group] == ["PAD"]:
+        return group if _takes_pad(op, unit) else None
+    if unit is ComputeUnit.GPU:
+        base = _head(group).name
+        linkable = base in _ELEMENTWISE or base in CONV or base == _DEPTHWISE
+        return group if linkable and op.name in _ELEMENTWISE else None
+    return group if op.name in _CLAMPS and group[-1].name not in _NEVER_CLAMPED else None
+
+
+def _takes_pad(op: OpInfo, unit: ComputeUnit) -> bool:
+    if op.options.padding != "VALID":
+        return False
+    convolution = op.name in ("CONV_2D", _DEPTHWISE)
+    if unit is ComputeUnit.GPU:
+        return convolution or op.name in ("MAX_POOL_2D", "AVERAGE_POOL_2D")
+    return convolution and unit is ComputeUnit.CPU
+
+
+def _head(group: list[OpInfo]) -> OpInfo:
+    """The operator that gives a kernel its name: the first that is not a PAD before it."""
+    return next((op for op in group if op.name != "PAD"), group[0])
+
+
+# -- one kernel
+
+
+def _kernel(graph: _Graph, group: list[OpInfo], segment: Segment, profile: DeviceProfile) -> Kernel:
+    head, unit = _head(group), segment.unit
+    dtype = _dtype(graph, head, unit)
+    written = {t for op in group for t in op.outputs}
+    read = sorted({t for op in group for t in op.inputs if t >= 0} - written)
+    outputs = [graph.tensors[t] for t in group[-1].outputs]
+    activations = [graph.tensors[t] for t in read if t not in graph.constants] + outputs
+    weights = [graph.tensors[t] for t in read if t in graph.constants]
+    macs, launches = tiles.padded_macs(graph.tensors, head, unit, dtype.value, profile), 1
+    activation_bytes = sum(_bytes(t, unit) for t in activations)
+    if unit is ComputeUnit.GPU and tiles.is_winograd(graph.tensors, head, profile):
+        # gpu/common/tasks/winograd.cc: 4x4 outputs from 6x6 inputs, 36 products, and back
+        macs, launches = macs // 4, 3
+        activation_bytes = ceil(activation_bytes * (1 + 2 * 36 / 16))
+    elementwise = head.name in _ELEMENTWISE
+    return Kernel(
+        ops=tuple(op.index for op in group),
+        unit=unit,
+        executor=segment.executor,
+        family=_family(head, segment.executor),
+        dtype=dtype,
+        macs=macs,
+        activation_bytes=activation_bytes,
+        weight_bytes=sum(_bytes(t, unit) for t in weights),
+        elements=sum(t.elements for t in outputs if t.nbytes is not None),
+        thin_pixels=0 if elementwise else _thin_pixels(activations),
+        launches=launches,
+    )
+
+
+def _family(head: OpInfo, executor: str) -> Family:
+    if head.name == _DEPTHWISE:
+        return Family.DEPTHWISE
+    if head.name in CONV:
+        return Family.CONV
+    return Family.BUILTIN if executor == "builtin" else Family.DATA
+
+
+def _dtype(graph: _Graph, op: OpInfo, unit: ComputeUnit) -> Dtype:
+    if unit is ComputeUnit.GPU:
+        return Dtype.FP16  # the GPU delegate computes in fp16, quantized graphs too
+    tensors = [graph.tensors[t] for t in (*op.outputs, *op.inputs) if t >= 0]
+    activations = {t.dtype for t in tensors if t.index not in graph.constants}
+    if activations & {"int8", "uint8"}:
+        return Dtype.INT8
+    if unit is ComputeUnit.NPU:
+        return Dtype.FP16 if activations & {"float32", "float16"} else Dtype.INT8
+    hybrid = op.macs and any(
+        t.is_constant and t.dtype in ("int8", "uint8", "int4") for t in tensors
+    )
+    return Dtype.DYNAMIC if hybrid else Dtype.FP32
+
+
+def _bytes(tensor: TensorInfo, unit: ComputeUnit) -> int:
+    if tensor.nbytes is None:
+        return 0
+    is_float = tensor.dtype in ("float32", "float16")
+    if unit is ComputeUnit.GPU or (unit is ComputeUnit.NPU and is_float):
+        return tensor.elements * 2
+    return tensor.nbytes
+
+
+def _thin_pixels(tensors: Iterable[TensorInfo]) -> int:
+    images = [t for t in tensors if t.rank == 4 and 0 < t.shape[-1] <= _THIN]
+    return sum(t.elements // t.shape[-1] for t in images)

@@ -1,0 +1,160 @@
+"""A placed model -> a Prediction: kernels, their costs, their sum, its band, and why."""
+
+from __future__ import annotations
+
+import msgspec
+
+from qbench.placement import GraphPlacement, Segment
+from qbench.records import (
+    ComputeUnit,
+    Delegate,
+    DeviceProfile,
+    ModelInfo,
+    Prediction,
+    Tier,
+)
+from qbench.simulator import cost, dynamics, kernels, priors
+from qbench.simulator.anchors import Anchors
+from qbench.simulator.cost import Coefficients, KernelCost
+from qbench.simulator.kernels import Dtype
+
+# A prediction is S1 when at least this share of its time comes from fitted groups.
+_S1_SHARE = 0.9
+# With operators whose size is not known, nothing below this band is honest.
+_UNKNOWN_BAND_RATIO = 3.0
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """What one unit and data type is priced with, and how sure that is."""
+
+    coefficients: Coefficients
+    band_ratio: float
+    tier: Tier
+    basis: str
+
+
+def rates(
+    unit: ComputeUnit, executor: str, dtype: Dtype, profile: DeviceProfile, anchors: Anchors | None
+) -> Rates:
+    """Fitted on published latencies of this unit, executor and data type, else the priors."""
+    group = anchors.group(unit, executor, dtype) if anchors is not None else None
+    if group is not None:
+        return Rates(group.coefficients, group.residuals.band_ratio, Tier.S1, group.basis)
+    return Rates(
+        priors.coefficients(unit, dtype),
+        priors.BAND_RATIO[unit],
+        Tier.S0,
+        f"{unit.upper()} {dtype}: data sheet of the {profile.title} and priors",
+    )
+
+
+def predict(
+    model: ModelInfo,
+    placement: GraphPlacement,
+    profile: DeviceProfile,
+    *,
+    threads: int,
+    anchors: Anchors | None,
+) -> Prediction:
+    """The median invoke latency with its 90 % band.
+
+    A delegate that takes no node gives exactly the CPU's prediction, marked `cpu_fallback`.
+    Raises ProfileError when the profile lacks a rate that is needed.
+    """
+    total_us, low_us, high_us, fitted_us = 0.0, 0.0, 0.0, 0.0
+    by_basis: dict[str, float] = {}
+    for line in breakdown(model, placement, profile, threads=threads, anchors=anchors):
+        rate = rates(line.unit, line.executor, line.dtype, profile, anchors)
+        total_us += line.time_us
+        # Errors of one group are common to all its kernels, so they add up in full.
+        low_us += line.time_us / rate.band_ratio
+        high_us += line.time_us * rate.band_ratio
+        fitted_us += line.time_us if rate.tier is Tier.S1 else 0.0
+        by_basis[rate.basis] = by_basis.get(rate.basis, 0.0) + line.time_us
+    p50_us = max(1, round(total_us))
+    warnings = list(_warnings(placement))
+    unknown = kernels.unknown_sizes(model)
+    if unknown:
+        warnings.append(
+            f"{unknown} operators have a size that is known only when the model runs; they count "
+            "as nothing"
+        )
+        low_us = min(low_us, total_us / _UNKNOWN_BAND_RATIO)
+        high_us = max(high_us, total_us * _UNKNOWN_BAND_RATIO)
+    tier = (
+        Tier.S1 if total_us > 0 and fitted_us >= _S1_SHARE * total_us and not unknown else Tier.S0
+    )
+    parts = sorted(by_basis, key=lambda basis: -by_basis[basis])
+    return Prediction(
+        p50_us=p50_us,
+        low_us=max(1, min(p50_us, int(low_us))),
+        high_us=max(p50_us, round(high_us)),
+        tier=tier,
+        placement=placement.to_record(),
+        basis="; ".join(parts) or "the model computes nothing",
+        p90_us=round(p50_us * dynamics.p90_ratio(profile.noise)) if profile.noise else None,
+        cpu_fallback=_is_fallback(placement),
+        warnings=tuple(warnings),
+    )
+
+
+def breakdown(
+    model: ModelInfo,
+    placement: GraphPlacement,
+    profile: DeviceProfile,
+    *,
+    threads: int,
+    anchors: Anchors | None,
+) -> tuple[KernelCost, ...]:
+    """Every kernel's cost in execution order, each segment's own cost before its kernels.
+
+    The times add up to the predicted median. Raises ProfileError as `predict` does.
+    """
+    lines: list[KernelCost] = []
+    for segment in placement.segments:
+        lines += _segment_costs(model, segment, profile, threads, anchors)
+    return tuple(lines)
+
+
+def _segment_costs(
+    model: ModelInfo,
+    segment: Segment,
+    profile: DeviceProfile,
+    threads: int,
+    anchors: Anchors | None,
+) -> list[KernelCost]:
+    unit, executor = segment.unit, segment.executor
+    found = kernels.lower(model, segment, profile)
+    if not found:
+        return []
+    dtypes = {kernel.dtype for kernel in found}
+    used = {dtype: rates(unit, executor, dtype, profile, anchors) for dtype in dtypes}
+    speeds = {dtype: cost.speed(profile, unit, dtype, threads) for dtype in dtypes}
+    main = max(found, key=lambda kernel: kernel.macs).dtype
+    own_us = used[main].coefficients.segment_us
+    own_us += cost.segment_floor_us(unit, kernels.boundary_bytes(model, segment))
+    costs = [KernelCost((), unit, executor, main, own_us, "segment")]
+    for kernel in found:
+        coefficients = used[kernel.dtype].coefficients
+        costs.append(cost.kernel_cost(kernel, speeds[kernel.dtype], coefficients))
+    return costs
+
+
+def _is_fallback(placement: GraphPlacement) -> bool:
+    nodes = placement.nodes
+    return placement.delegate is not Delegate.CPU and nodes.gpu + nodes.npu == 0
+
+
+def _warnings(placement: GraphPlacement) -> list[str]:
+    if placement.delegate is Delegate.CPU:
+        return []
+    nodes = placement.nodes
+    total = nodes.cpu + nodes.gpu + nodes.npu
+    if _is_fallback(placement):
+        return [
+            f"{placement.delegate} takes none of the {total} operators: all run on the CPU, and "
+            "this is the CPU's latency"
+        ]
+    if nodes.cpu:
+        return [f"{nodes.cpu} of {total} operators run on the CPU"]
+    return []
