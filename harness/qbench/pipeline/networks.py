@@ -180,7 +180,7 @@ def _resnet34(x: Any) -> Any:
 
 
 def _smallcnn(x: Any) -> Any:
-    """A residual network of about 95 k parameters and 55 M multiply-accumulates."""
+    """A residual network of about 95 k parameters and 53 M multiply-accumulates."""
     x = _max_pool(_conv(x, 16, 3, "conv1", 2), 3, 2, "pool1")
     for stage, (filters, count) in enumerate(((16, 1), (32, 2), (64, 1)), 2):
         for index in range(1, count + 1):
