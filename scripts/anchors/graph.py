@@ -80,8 +80,9 @@ class Graph:
         return self.tensor(shape, "int32", constant=True, values=tuple(values))
 
     def _weights(self, shape: Sequence[int], axis: int) -> int:
-        per_channel = shape[axis] if self.dtype == "int8" else 1
-        return self.tensor(shape, constant=True, channels=per_channel, axis=axis)
+        if self.dtype != "int8":
+            return self.tensor(shape, constant=True)
+        return self.tensor(shape, constant=True, channels=shape[axis], axis=axis)
 
     def _bias(self, channels: int) -> int:
         return self.tensor(

@@ -1,7 +1,7 @@
 """From a kernel to microseconds.
 
     time = max(padded MACs / rate, bytes / bandwidth, weights / memory) + launches * overhead
-           + thin pixels * cost
+           + thin pixels * cost + interpolated values * cost
 
 Coefficients are *inverse efficiencies*: how many times slower than the unit's peak a family of
 kernels runs. So one fit serves every clock and number of threads.
@@ -40,7 +40,8 @@ class Coefficients(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     rates; `bytes_ratio` on a GPU or NPU against the memory's bandwidth, below 1 where activations
     stay on the chip. `kernel_us` per launch. `segment_us` per piece of the graph: invoke, RPC,
     synchronisation. `thin_pixel_us` per pixel of a tensor with at most 4 channels, which units
-    that store 4 or 32 channels together have to repack.
+    that store 4 or 32 channels together have to repack. `bilinear_us` per value that
+    RESIZE_BILINEAR writes, where a unit does that without its vector or tensor hardware.
     """
 
     conv_ratio: float
@@ -49,6 +50,7 @@ class Coefficients(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     kernel_us: float
     segment_us: float
     thin_pixel_us: float
+    bilinear_us: float
 
 
 class Speed(msgspec.Struct, frozen=True):
@@ -86,6 +88,7 @@ class Terms(msgspec.Struct, frozen=True):
     launches: int
     sync_us: float
     thin_pixels: int
+    bilinear_elements: int
 
 
 def speed(profile: DeviceProfile, unit: ComputeUnit, dtype: Dtype, threads: int) -> Speed:
@@ -150,6 +153,7 @@ def terms(kernel: Kernel, at: Speed) -> Terms:
         launches=kernel.launches,
         sync_us=at.sync_us * kernel.launches,
         thin_pixels=kernel.thin_pixels,
+        bilinear_elements=kernel.elements if kernel.family is Family.BILINEAR else 0,
     )
 
 
@@ -158,13 +162,14 @@ def kernel_cost(kernel: Kernel, at: Speed, coefficients: Coefficients) -> Kernel
     compute_us = t.compute_us * getattr(coefficients, t.family)
     memory_us = max(t.bytes_us * coefficients.bytes_ratio, t.floor_us)
     overhead_us = t.launches * coefficients.kernel_us + t.sync_us
-    thin_us = t.thin_pixels * coefficients.thin_pixel_us
+    repack_us = t.thin_pixels * coefficients.thin_pixel_us
+    repack_us += t.bilinear_elements * coefficients.bilinear_us
     work_us = max(compute_us, memory_us)
-    if overhead_us > work_us + thin_us:
+    if overhead_us > work_us + repack_us:
         bound_by = "overhead"
     else:
-        bound_by = "compute" if compute_us >= memory_us + thin_us else "memory"
-    time_us = work_us + thin_us + overhead_us
+        bound_by = "compute" if compute_us >= memory_us + repack_us else "memory"
+    time_us = work_us + repack_us + overhead_us
     return KernelCost(kernel.ops, kernel.unit, kernel.executor, kernel.dtype, time_us, bound_by)
 
 

@@ -23,6 +23,7 @@ class Family(StrEnum):
     CONV = "conv"  # convolutions and matrix products
     DEPTHWISE = "depthwise"
     DATA = "data"  # bound by the bytes it moves
+    BILINEAR = "bilinear"  # as DATA, and on some units a cost for every value it interpolates
     BUILTIN = "builtin"  # TFLite's own kernels, one thread, cost per element
 
 
@@ -39,8 +40,9 @@ class Kernel(msgspec.Struct, frozen=True):
     """One thing that is started. `macs` are padded to the unit's tiles.
 
     Bytes are those of the type in which it computes. `elements` are the values written,
-    `thin_pixels` those of tensors with at most 4 channels, read or written by anything but an
-    elementwise kernel. `launches`: 3 for Winograd, else 1.
+    `thin_pixels` those of images with at most 4 channels that a kernel which looks at pixels reads
+    or writes (elementwise kernels and RESHAPE do not care for the layout). `launches`: 3 for
+    Winograd, else 1.
     """
 
     ops: tuple[int, ...]
@@ -68,6 +70,11 @@ _ELEMENTWISE = _CLAMPS | {
     *("NEG", "PRELU", "RSQRT", "SIGN", "SIN", "SQRT", "SQUARE", "TANH", "QUANTIZE", "DEQUANTIZE"),
 }
 _NEVER_CLAMPED = frozenset({"CONCATENATION", "RESHAPE", "PAD"})  # XNNPACK: no fused clamp there
+_SPATIAL = {
+    *("CONV_2D", "TRANSPOSE_CONV", _DEPTHWISE, "PAD", "PADV2", "MIRROR_PAD", "CONCATENATION"),
+    *("MAX_POOL_2D", "AVERAGE_POOL_2D", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"),
+    *("DEPTH_TO_SPACE", "SPACE_TO_DEPTH"),
+}
 _THIN = 4
 
 
@@ -201,7 +208,6 @@ def _kernel(graph: _Graph, group: list[OpInfo], segment: Segment, profile: Devic
         # gpu/common/tasks/winograd.cc: 4x4 outputs from 6x6 inputs, 36 products, and back
         macs, launches = macs // 4, 3
         activation_bytes = ceil(activation_bytes * (1 + 2 * 36 / 16))
-    elementwise = head.name in _ELEMENTWISE
     return Kernel(
         ops=tuple(op.index for op in group),
         unit=unit,
@@ -212,7 +218,7 @@ def _kernel(graph: _Graph, group: list[OpInfo], segment: Segment, profile: Devic
         activation_bytes=activation_bytes,
         weight_bytes=sum(_bytes(t, unit) for t in weights),
         elements=sum(t.elements for t in outputs if t.nbytes is not None),
-        thin_pixels=0 if elementwise else _thin_pixels(activations),
+        thin_pixels=_thin_pixels(activations) if head.name in _SPATIAL else 0,
         launches=launches,
     )
 
@@ -222,7 +228,9 @@ def _family(head: OpInfo, executor: str) -> Family:
         return Family.DEPTHWISE
     if head.name in CONV:
         return Family.CONV
-    return Family.BUILTIN if executor == "builtin" else Family.DATA
+    if executor == "builtin":
+        return Family.BUILTIN
+    return Family.BILINEAR if head.name == "RESIZE_BILINEAR" else Family.DATA
 
 
 def _dtype(graph: _Graph, op: OpInfo, unit: ComputeUnit) -> Dtype:

@@ -18,6 +18,7 @@ _CPU_FLOAT = Coefficients(
     kernel_us=3.0,
     segment_us=10.0,
     thin_pixel_us=0.0,
+    bilinear_us=0.0,
 )
 _CPU_INT8 = Coefficients(
     conv_ratio=2.0,
@@ -26,6 +27,7 @@ _CPU_INT8 = Coefficients(
     kernel_us=3.0,
     segment_us=10.0,
     thin_pixel_us=0.0,
+    bilinear_us=0.0,
 )
 _GPU = Coefficients(
     conv_ratio=5.0,
@@ -34,6 +36,7 @@ _GPU = Coefficients(
     kernel_us=10.0,
     segment_us=300.0,
     thin_pixel_us=0.01,
+    bilinear_us=0.0,
 )
 _NPU = Coefficients(
     conv_ratio=1.0,
@@ -42,6 +45,7 @@ _NPU = Coefficients(
     kernel_us=2.0,
     segment_us=1000.0,
     thin_pixel_us=0.03,
+    bilinear_us=0.003,
 )
 
 BAND_RATIO = {ComputeUnit.CPU: 1.6, ComputeUnit.GPU: 2.2, ComputeUnit.NPU: 3.0}
