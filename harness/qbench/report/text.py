@@ -42,8 +42,8 @@ def _table(rows: Sequence[Row]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
-    table.add_column("model / delegate", overflow="fold", max_width=28)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
+    table.add_column("model / delegate", overflow="fold", min_width=16, max_width=28)
     table.add_column("on", no_wrap=True)
     table.add_column("thr", justify="right", no_wrap=True)
     table.add_column("origin", no_wrap=True)
@@ -96,7 +96,7 @@ def _range(summary: Summary) -> str:
     if summary.interval is None:
         return "-"
     low, high = format_ms(summary.interval.low), format_ms(summary.interval.high)
-    return f"{low} - {high}"
+    return f"{low}-{high}"
 
 
 def _sure(summary: Summary) -> str:
@@ -118,7 +118,7 @@ def _versus(row: Row) -> str:
     interval = row.vs_cpu.interval
     if interval is None:
         return f"{row.vs_cpu.ratio:.2f}"
-    return f"{row.vs_cpu.ratio:.2f} ({interval.low:.2f} - {interval.high:.2f})"
+    return f"{row.vs_cpu.ratio:.2f} ({interval.low:.2f}-{interval.high:.2f})"
 
 
 def _legend(device: DeviceInfo, host: DeviceInfo | None, rows: Sequence[Row]) -> Iterable[Text]:
