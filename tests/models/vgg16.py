@@ -10,8 +10,7 @@ import math
 import struct
 from pathlib import Path
 
-from ai_edge_litert import schema_py_generated as schema
-
+from models import surgery
 from models.builder import Graph, Model, options
 
 _CONVOLUTIONS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
@@ -27,15 +26,14 @@ def write_vgg16(path: Path, *, image: int = 224) -> int:
     graph = model.graph()
     sizes = _layers(graph, image)
     head = bytearray(model.file())
-    table = schema.Model.GetRootAs(head, 0)
-    places = _buffer_places(head, table.BuffersLength())
+    buffers = surgery.field(head, surgery.root(head), surgery.MODEL_BUFFERS)
     with path.open("wb") as stream:
         end = -(-len(head) // 16) * 16
-        for place, size in zip(places[1:], sizes, strict=True):
+        for number, size in enumerate(sizes, start=1):
             if size is None:
                 continue
             # A vtable (6 bytes, padded), the Buffer table behind it, the vector's length, the data.
-            struct.pack_into("<I", head, place, end + 8 - place)
+            surgery.point(head, surgery.item(head, buffers, number), end + 8)
             stream.seek(end)
             stream.write(struct.pack("<HHHxxiII", 6, 8, 4, 8, 4, size))
             end = -(-(end + 20 + size) // 16) * 16
@@ -78,14 +76,3 @@ def _layers(graph: Graph, image: int) -> list[int | None]:
     x = graph.op("SOFTMAX", [x], [graph.tensor([1, width])], options("SoftmaxOptions", beta=1.0))
     graph.outputs(x)
     return sizes
-
-
-def _buffer_places(file: bytearray, count: int) -> list[int]:
-    """Where the vector of buffers holds the distance to each Buffer table."""
-    (root,) = struct.unpack_from("<I", file, 0)
-    (back,) = struct.unpack_from("<i", file, root)
-    (field,) = struct.unpack_from("<H", file, root - back + 4 + 2 * 4)  # Model.buffers is slot 4
-    start = root + field
-    (distance,) = struct.unpack_from("<I", file, start)
-    vector = start + distance + 4
-    return [vector + 4 * i for i in range(count)]

@@ -30,19 +30,19 @@ def cache_file() -> Path:
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's content, in hex.
 
-    Remembered by absolute path, size, mtime and ctime (which cannot be set back: two builds of
-    one size with one fixed mtime differ in it). A file that was written to while it was hashed is
-    not remembered. Without a usable cache it just hashes. Raises ModelFileError when the file
-    cannot be read.
+    Remembered by absolute path, size and mtime; also by ctime and inode, since two builds of one
+    size may have the same fixed mtime. A file that was written to while it was hashed is not
+    remembered. Without a usable cache it just hashes. Raises ModelFileError when the file cannot
+    be read.
     """
     descriptor, before = open_regular(path)
     try:
         key = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
-        stamp = [before.st_size, before.st_mtime_ns, before.st_ctime_ns]
+        stamp = [before.st_size, before.st_mtime_ns, before.st_ctime_ns, before.st_ino]
         known = _load().get(key)
         if known is not None and known[0] == stamp:
             return known[1]
-        digest = _hash(path, descriptor)
+        digest = _hash(path, descriptor, before.st_size)
         if same_content(before, os.fstat(descriptor)):
             with contextlib.suppress(OSError):
                 _remember(key, stamp, digest)
@@ -51,11 +51,13 @@ def sha256(path: Path) -> str:
         os.close(descriptor)
 
 
-def _hash(path: Path, descriptor: int) -> str:
+def _hash(path: Path, descriptor: int, size: int) -> str:
     hasher = hashlib.sha256()
+    left = size  # not "until the end": somebody may be writing as fast as this reads
     try:
-        while piece := os.read(descriptor, _PIECE_BYTES):
+        while left and (piece := os.read(descriptor, min(left, _PIECE_BYTES))):
             hasher.update(piece)
+            left -= len(piece)
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
     return hasher.hexdigest()
@@ -76,7 +78,7 @@ def _load() -> _Entries:
     entries: _Entries = {}
     for key, value in found.items():
         match value:
-            case [[int(), int(), int()] as stamp, str() as digest] if len(digest) == 64:
+            case [[int(), int(), int(), int()] as stamp, str() as digest] if len(digest) == 64:
                 entries[key] = (stamp, digest)
             case _:
                 continue

@@ -100,6 +100,16 @@ class FileBytes:
         piece = block[start : start + count]
         return piece if len(piece) == count else self._pread(at, count)
 
+    def peek(self, at: int, least: int, most: int) -> bytes:
+        """Between `least` and `most` bytes from offset `at`: as many as are at hand."""
+        block = self._blocks.get(at >> _BLOCK_BITS)
+        if block is not None and at >= 0:
+            start = at & (_BLOCK_BYTES - 1)
+            piece = block[start : start + most]
+            if len(piece) >= least:
+                return piece
+        return self.read(at, min(most, max(least, self.size - at)))
+
     def _fetch(self, number: int) -> bytes:
         if len(self._blocks) >= _MAX_BLOCKS:
             del self._blocks[next(iter(self._blocks))]

@@ -12,22 +12,27 @@ fixed depth cannot run in circles.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
-from typing import NoReturn, overload
+from collections.abc import Iterator
+from typing import NoReturn
 
 from qbench.modelfile.file import FileBytes
 
 _I32 = struct.Struct("<i").unpack
-_U32 = struct.Struct("<I").unpack
 _F32 = struct.Struct("<f").unpack
 _VTABLE_HEAD = struct.Struct("<HH").unpack
 
-# Newer schemas add fields; no table of the known one has more than 19.
-_MAX_FIELDS = 64
+# More than any slot that is read. Newer schemas may have more fields; they are not looked at.
+_FIELDS = 16
 _MAX_VTABLES = 4096
+_BYTES = {"i": 4, "q": 8}
+# Enough for nearly all; more is read when it is not.
+_USUAL_TABLE_BYTES = 64
+_USUAL_VECTOR_BYTES = 36
+_USUAL_TEXT_BYTES = 68
 
-# What a file may make us hold or do in total; real models stay far below.
-MAX_TABLES = 500_000
+# What one file may make us hold and do in total. Real models stay far below: one with 700 operators
+# has 2,500 tables, 6,000 numbers and 30 kB of names. At all limits at once: 0.2 GB, some seconds.
+MAX_TABLES = 250_000
 MAX_INTS = 2_000_000
 MAX_NAME_BYTES = 1 << 16
 MAX_ALL_NAMES_BYTES = 1 << 24
@@ -42,7 +47,7 @@ class Document:
 
     def __init__(self, file: FileBytes) -> None:
         self.file = file
-        self._vtables: dict[int, tuple[int, ...]] = {}
+        self._vtables: dict[int, tuple[tuple[int, ...], int]] = {}
         self._tables = 0
         self._ints = 0
         self._names = 0
@@ -54,48 +59,67 @@ class Document:
     def u32(self, at: int) -> int:
         return int.from_bytes(self.file.read(at, 4), "little")
 
-    def fields(self, at: int) -> tuple[int, ...]:
-        """The field distances of the table at `at`."""
+    def table_at(self, at: int) -> tuple[tuple[int, ...], bytes]:
+        """Where the fields of the table at `at` are, from its start, and its bytes."""
         self._tables += 1
         if self._tables > MAX_TABLES:
             self.file.bad(f"has more than {MAX_TABLES} tables: qbench does not read such a file")
-        (back,) = _I32(self.file.read(at, 4))
-        place = at - back
-        known = self._vtables.get(place)
-        if known is not None:
-            return known
-        vtable_bytes, _ = _VTABLE_HEAD(self.file.read(place, 4))
+        data = self.file.peek(at, 4, _USUAL_TABLE_BYTES)
+        (back,) = _I32(data[:4])
+        vtable = self._vtables.get(at - back)
+        if vtable is None:
+            vtable = self._vtable(at - back)
+        distances, size = vtable
+        return distances, data if size <= len(data) else self.file.peek(at, len(data), size)
+
+    def _vtable(self, place: int) -> tuple[tuple[int, ...], int]:
+        vtable_bytes, table_bytes = _VTABLE_HEAD(self.file.read(place, 4))
         if vtable_bytes < 4 or vtable_bytes % 2:
             self.file.bad(f"a vtable of {vtable_bytes} bytes at {place}: damaged")
-        count = min((vtable_bytes - 4) // 2, _MAX_FIELDS)
-        distances = struct.unpack(f"<{count}H", self.file.read(place + 4, 2 * count))
+        count = min((vtable_bytes - 4) // 2, _FIELDS)
+        present = struct.unpack(f"<{count}H", self.file.read(place + 4, 2 * count))
+        distances = present + (0,) * (_FIELDS - count)
         if len(self._vtables) >= _MAX_VTABLES:
             self._vtables.clear()
-        self._vtables[place] = distances
-        return distances
+        self._vtables[place] = distances, table_bytes
+        return distances, table_bytes
 
     def ints(self, at: int, count: int, code: str) -> tuple[int, ...]:
-        """`count` numbers of struct format `code` (i, I, q) from `at`."""
+        """`count` numbers of struct format `code` (i or q) from `at`."""
+        self._count_ints(count)
+        return struct.unpack(f"<{count}{code}", self.file.read(at, count * _BYTES[code]))
+
+    def vector_of_ints(self, at: int, code: str) -> tuple[int, ...]:
+        """The vector at `at`, of struct format `code` (i or q)."""
+        data = self.file.peek(at, 4, _USUAL_VECTOR_BYTES)
+        count = int.from_bytes(data[:4], "little")
+        if 4 + count * _BYTES[code] > len(data):
+            return self.ints(at + 4, count, code)
+        self._count_ints(count)
+        return struct.unpack_from(f"<{count}{code}", data, 4)
+
+    def _count_ints(self, count: int) -> None:
         self._ints += count
         if self._ints > MAX_INTS:
             self.file.bad(
                 f"has more than {MAX_INTS} numbers in its vectors: qbench does not read such a file"
             )
-        size = 8 if code == "q" else 4
-        return struct.unpack(f"<{count}{code}", self.file.read(at, count * size))
 
     def float32(self, at: int) -> float:
         value: float = _F32(self.file.read(at, 4))[0]
         return value
 
     def text(self, at: int) -> str:
-        count = self.u32(at)
+        data = self.file.peek(at, 4, _USUAL_TEXT_BYTES)
+        count = int.from_bytes(data[:4], "little")
         if count > MAX_NAME_BYTES:
             self.file.bad(f"a name of {count} bytes, at most {MAX_NAME_BYTES} are read")
         self._names += count
         if self._names > MAX_ALL_NAMES_BYTES:
             self.file.bad(f"names of more than {MAX_ALL_NAMES_BYTES} bytes in total")
-        return self.file.read(at + 4, count).decode("utf-8", "replace")
+        if 4 + count > len(data):
+            data = self.file.read(at, 4 + count)
+        return data[4 : 4 + count].decode("utf-8", "replace")
 
     def all_zero(self, at: int, count: int) -> bool:
         """Are the `count` bytes from `at` all zero? Read piece by piece."""
@@ -121,41 +145,45 @@ class Document:
 class Table:
     """One table. Absent fields give the default that the caller passes."""
 
-    __slots__ = ("_at", "_document", "_fields")
+    __slots__ = ("_at", "_data", "_document", "_fields")
 
     def __init__(self, document: Document, at: int) -> None:
         self._document = document
         self._at = at
-        self._fields = document.fields(at)
-
-    def _place(self, slot: int) -> int:
-        """Where field `slot` is; 0 (never a field's place) when it is absent."""
-        distance = self._fields[slot] if slot < len(self._fields) else 0
-        return self._at + distance if distance else 0
+        self._fields, self._data = document.table_at(at)
 
     def has(self, slot: int) -> bool:
-        return self._place(slot) != 0
+        return self._fields[slot] != 0
+
+    def _bytes(self, slot: int, size: int) -> bytes:
+        """The bytes of a field; none when it is absent."""
+        distance = self._fields[slot]
+        if not distance:
+            return b""
+        data = self._data[distance : distance + size]
+        # A table may tell a size that its fields exceed; what counts is the file.
+        return data if len(data) == size else self._document.file.read(self._at + distance, size)
 
     def unsigned(self, slot: int, size: int, default: int = 0) -> int:
-        place = self._place(slot)
-        return int.from_bytes(self._document.file.read(place, size), "little") if place else default
+        data = self._bytes(slot, size)
+        return int.from_bytes(data, "little") if data else default
 
     def signed(self, slot: int, size: int, default: int = 0) -> int:
-        place = self._place(slot)
-        if not place:
-            return default
-        return int.from_bytes(self._document.file.read(place, size), "little", signed=True)
+        data = self._bytes(slot, size)
+        return int.from_bytes(data, "little", signed=True) if data else default
 
     def boolean(self, slot: int, default: bool = False) -> bool:
         return self.unsigned(slot, 1, default) != 0
 
     def float32(self, slot: int, default: float = 0.0) -> float:
-        place = self._place(slot)
-        return self._document.float32(place) if place else default
+        data = self._bytes(slot, 4)
+        value: float = _F32(data)[0] if data else default
+        return value
 
     def _target(self, slot: int) -> int:
-        place = self._place(slot)
-        return place + self._document.u32(place) if place else 0
+        """What an offset points at; 0 (no place of any object) when it is absent."""
+        data = self._bytes(slot, 4)
+        return self._at + self._fields[slot] + int.from_bytes(data, "little") if data else 0
 
     def table(self, slot: int) -> Table | None:
         target = self._target(slot)
@@ -171,8 +199,8 @@ class Table:
         return target + 4, count
 
     def ints(self, slot: int, code: str = "i") -> tuple[int, ...]:
-        at, count = self.vector(slot, 8 if code == "q" else 4)
-        return self._document.ints(at, count, code) if count else ()
+        target = self._target(slot)
+        return self._document.vector_of_ints(target, code) if target else ()
 
     def tables(self, slot: int) -> Tables:
         at, count = self.vector(slot, 4)
@@ -186,7 +214,7 @@ class Table:
         self._document.file.bad(what)
 
 
-class Tables(Sequence[Table]):
+class Tables:
     """A vector of tables; each is looked at when asked for."""
 
     __slots__ = ("_at", "_count", "_document")
@@ -202,17 +230,12 @@ class Tables(Sequence[Table]):
         return self._count
 
     def __iter__(self) -> Iterator[Table]:
-        return map(self._item, range(self._count))
+        distances = struct.unpack(
+            f"<{self._count}I", self._document.file.read(self._at, 4 * self._count)
+        )
+        for index, distance in enumerate(distances):
+            yield Table(self._document, self._at + 4 * index + distance)
 
-    @overload
-    def __getitem__(self, index: int) -> Table: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Table]: ...
-    def __getitem__(self, index: int | slice) -> Table | list[Table]:
-        if isinstance(index, slice):
-            return [self._item(i) for i in range(*index.indices(self._count))]
-        return self._item(range(self._count)[index])
-
-    def _item(self, index: int) -> Table:
+    def __getitem__(self, index: int) -> Table:
         place = self._at + 4 * index
         return Table(self._document, place + self._document.u32(place))

@@ -110,7 +110,10 @@ class _Reader:
         tables = list(self._model.tables(ModelSlot.SUBGRAPHS))
         if not tables:
             self._file.bad("there is none")
-        tensors = [list(table.tables(SubGraphSlot.TENSORS)) for table in tables]
+        tensors = []
+        for index, table in enumerate(tables):
+            self._file.where = ("subgraph", index)
+            tensors.append(list(table.tables(SubGraphSlot.TENSORS)))
         ranks_told = any(t.boolean(TensorSlot.HAS_RANK) for part in tensors for t in part)
         return tuple(
             self._subgraph(index, table, part, ranks_told)

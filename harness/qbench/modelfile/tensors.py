@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from qbench.modelfile.flatbuffer import Document, Table
@@ -35,7 +34,7 @@ class TensorReader:
     def __init__(self, document: Document, model: Table) -> None:
         self._document = document
         self._file = document.file
-        self._buffers: Sequence[Table] = model.tables(ModelSlot.BUFFERS)
+        self._buffers = model.tables(ModelSlot.BUFFERS)
         self._external = {
             table.unsigned(ExternalBufferSlot.ID, 4): table.unsigned(ExternalBufferSlot.LENGTH, 8)
             for table in model.tables(ModelSlot.EXTERNAL_BUFFERS)
