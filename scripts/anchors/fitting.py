@@ -99,6 +99,8 @@ def fit(samples: Sequence[Sample], unit: ComputeUnit, dtype: Dtype) -> Coefficie
         answer = solved.x
         residual = np.abs(matrix @ answer - target) / NOISE_RATIO
         weight = share / np.maximum(1.0, residual)
+        if np.allclose(answer, current, rtol=1e-7):
+            break
         current = (current + answer) / 2
     return Coefficients(**(prior | dict(zip(free, map(_rounded, answer), strict=True))))
 

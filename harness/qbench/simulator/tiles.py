@@ -67,7 +67,13 @@ def _product(
         mr, nr, kr = _cpu_tile(profile, dtype)
         return groups * _up(rows, min(mr, rows)) * _up(columns, nr) * taps * _up(depth, kr)
     step = _DEPTH[unit]
-    grouped = groups * rows * _up(columns, step) * taps * _up(depth, step if depth > 4 else 4)
+    grouped = (
+        groups
+        * rows
+        * _up(columns, step)
+        * taps
+        * _up(depth, step if depth > 4 or groups > 1 else 4)
+    )
     # INFERENCE: groups that would waste more than the dense product are computed as one.
     dense = rows * _up(columns * groups, step) * taps * _up(depth * groups, step)
     return min(grouped, dense) if groups > 1 else grouped

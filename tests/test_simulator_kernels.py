@@ -1,0 +1,228 @@
+"""What would really run: fusion, padding, bytes."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakes.public_networks import Graph, build, names
+from qbench import profiles
+from qbench.placement import Segment
+from qbench.records import ComputeUnit, ModelInfo
+from qbench.simulator import kernels
+from qbench.simulator.kernels import Dtype, Family, Kernel
+
+CPU, GPU, NPU = ComputeUnit.CPU, ComputeUnit.GPU, ComputeUnit.NPU
+SD865 = profiles.load("sd865")
+EXECUTORS = {CPU: "xnnpack", GPU: "gpu", NPU: "nnapi"}
+
+
+def lowered(model: ModelInfo, unit: ComputeUnit, executor: str | None = None) -> tuple[Kernel, ...]:
+    """The whole model as one piece on one unit."""
+    ops = tuple(range(len(model.main.ops)))
+    return kernels.lower(model, Segment(unit, executor or EXECUTORS[unit], ops), SD865)
+
+
+def grouped(model: ModelInfo, unit: ComputeUnit) -> list[list[str]]:
+    return [[model.main.ops[i].name for i in k.ops] for k in lowered(model, unit)]
+
+
+def conv_macs(out: int, unit: ComputeUnit, dtype: str, channels: int = 64) -> int:
+    """Padded multiply-accumulates of a 3x3 convolution from `channels` to `out` at 14x14."""
+    g = Graph("conv", dtype)
+    g.conv(g.input(14, 14, channels), out, 3)
+    (kernel,) = lowered(g.info(), unit)
+    return kernel.macs
+
+
+@pytest.mark.parametrize(
+    ("name", "gmacs", "parameters"),
+    [
+        ("mobilenet_v1", 0.569, 4.2),
+        ("mobilenet_v2", 0.301, 3.5),
+        ("mobilenet_v3_large", 0.217, 5.5),
+        ("efficientnet_lite0", 0.385, 4.6),
+        ("resnet18", 1.814, 11.7),
+        ("resnet34", 3.664, 21.8),
+        ("resnet50", 4.089, 25.5),
+        ("resnet101", 7.801, 44.5),
+        ("resnext50", 4.230, 25.0),
+        ("wide_resnet50", 11.398, 68.9),
+        ("regnet_x_3_2gf", 3.177, 15.3),
+        ("inception_v3", 5.713, 23.8),
+        ("inception_resnet_v2", 13.156, 55.8),
+        ("googlenet", 1.533, 6.6),
+        ("squeezenet_1_1", 0.349, 1.24),
+        ("shufflenet_v2", 0.145, 2.3),
+        ("nasnet_mobile", 0.564, 5.3),
+        ("vgg16", 16.228, 138.4),
+        ("hrnet_w32_pose", 7.645, 28.5),
+        ("real_esrgan_x4plus", 293.7, 16.7),
+    ],
+)
+def test_a_rebuilt_network_has_the_work_and_the_weights_its_authors_publish(
+    name: str, gmacs: float, parameters: float
+) -> None:
+    model = build(name, "float32")
+    assert model.macs is not None
+    assert model.macs / 1e9 == pytest.approx(gmacs, rel=0.01)
+    assert model.weight_bytes / 4e6 == pytest.approx(parameters, rel=0.02)
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("unit", ComputeUnit)
+def test_every_operator_is_in_exactly_one_kernel_and_padding_never_saves_work(
+    name: str, unit: ComputeUnit
+) -> None:
+    model = build(name, "int8")
+    found = lowered(model, unit)
+    assert sorted(i for k in found for i in k.ops) == list(range(len(model.main.ops)))
+    for kernel in found:
+        own = sum(model.main.ops[i].macs or 0 for i in kernel.ops)
+        assert kernel.macs >= (own if kernel.launches == 1 else own // 4)
+
+
+def test_xnnpack_folds_a_pad_and_a_clamp_into_the_convolution_but_no_addition() -> None:
+    g = Graph("block")
+    x = g.input(16, 16, 8)
+    y = g.conv(g.pad(x, 1, 1), 8, 3, act="NONE", padding="VALID")
+    y = g.unary("RELU6", y)
+    y = g.unary("RELU6", g.add(x, y))
+    g.unary("HARD_SWISH", y)
+    assert grouped(g.info(), CPU) == [["PAD", "CONV_2D", "RELU6"], ["ADD", "RELU6"], ["HARD_SWISH"]]
+
+
+def test_the_gpu_links_elementwise_operators_to_what_is_before_them() -> None:
+    g = Graph("block")
+    x = g.input(16, 16, 8)
+    y = g.unary("HARD_SWISH", g.add(x, g.conv(g.pad(x, 1, 1), 8, 3, padding="VALID")))
+    g.unary("LOGISTIC", g.pool(y, 2, 2))
+    expected = [["PAD", "CONV_2D", "ADD", "HARD_SWISH"], ["MAX_POOL_2D"], ["LOGISTIC"]]
+    assert grouped(g.info(), GPU) == expected
+
+
+def test_the_npu_pays_for_a_pad_of_its_own() -> None:
+    g = Graph("stem", "int8", symmetric=True)
+    g.conv(g.input(16, 16, 3), 8, 3, 2)
+    assert grouped(g.info(), NPU) == [["PAD"], ["CONV_2D"]]
+    assert grouped(g.info(), CPU) == [["PAD", "CONV_2D"]]
+
+
+def test_a_result_that_is_read_twice_or_leaves_the_model_is_not_folded_away() -> None:
+    g = Graph("twice")
+    y = g.conv(g.input(16, 16, 8), 8, 3, act="NONE")
+    g.add(y, g.unary("RELU", y))
+    assert grouped(g.info(), CPU) == [["CONV_2D"], ["RELU"], ["ADD"]]
+    g = Graph("leaves")
+    y = g.conv(g.input(16, 16, 8), 8, 3, act="NONE")
+    z = g.unary("RELU", y)
+    assert grouped(g.info(y, z), CPU) == [["CONV_2D"], ["RELU"]]
+
+
+def test_built_in_kernels_fold_nothing() -> None:
+    g = Graph("builtin", "int8")
+    g.unary("RELU", g.conv(g.input(16, 16, 8), 8, 3, act="NONE"))
+    found = lowered(g.info(), CPU, "builtin")
+    assert [k.family for k in found] == [Family.CONV, Family.BUILTIN]
+
+
+@pytest.mark.parametrize(
+    ("unit", "dtype", "step"),
+    [(CPU, "float32", 8), (CPU, "int8", 16), (GPU, "int8", 4), (NPU, "int8", 32)],
+)
+def test_output_channels_cost_in_steps_of_the_tile(
+    unit: ComputeUnit, dtype: str, step: int
+) -> None:
+    full = conv_macs(2 * step, unit, dtype)
+    assert conv_macs(step + 1, unit, dtype) == full
+    assert conv_macs(step, unit, dtype) == full // 2
+    assert conv_macs(2 * step + 1, unit, dtype) == full * 3 // 2
+
+
+def test_input_channels_of_the_npu_cost_in_steps_of_32() -> None:
+    assert conv_macs(32, NPU, "int8", channels=33) == conv_macs(32, NPU, "int8", channels=64)
+
+
+def test_many_small_groups_never_cost_the_npu_more_than_the_dense_product() -> None:
+    dense, grouped_conv = Graph("dense", "int8"), Graph("grouped", "int8")
+    dense.conv(dense.input(14, 14, 128), 128, 3)
+    grouped_conv.conv(grouped_conv.input(14, 14, 128), 128, 3, groups=32)
+    (a,), (b,) = lowered(dense.info(), NPU), lowered(grouped_conv.info(), NPU)
+    assert b.macs == a.macs
+
+
+@pytest.mark.parametrize(
+    ("side", "channels", "stride", "family", "winograd"),
+    [
+        (56, 128, 1, "adreno6xx", True),
+        (44, 128, 1, "adreno6xx", False),  # 121 tiles
+        (56, 124, 1, "adreno6xx", False),  # 31 slices
+        (56, 128, 2, "adreno6xx", False),
+        (32, 128, 1, "adreno7xx", True),
+        (32, 64, 1, "mali", True),
+    ],
+)
+def test_winograd_is_chosen_as_the_gpu_delegate_chooses_it(
+    side: int, channels: int, stride: int, family: str, winograd: bool
+) -> None:
+    import msgspec
+
+    assert SD865.gpu is not None
+    gpu = msgspec.structs.replace(SD865.gpu, family=family)
+    profile = msgspec.structs.replace(SD865, gpu=gpu)
+    g = Graph("conv")
+    g.conv(g.input(side * stride, side * stride, channels), channels, 3, stride)
+    model = g.info()
+    (kernel,) = kernels.lower(model, Segment(GPU, "gpu", (0,)), profile)
+    own = model.macs or 0
+    assert (kernel.macs, kernel.launches) == ((own // 4, 3) if winograd else (own, 1))
+
+
+def test_the_gpu_computes_quantized_graphs_in_fp16() -> None:
+    g = Graph("conv", "int8")
+    g.conv(g.input(8, 8, 16), 16, 3)
+    (on_gpu,), (on_cpu,) = lowered(g.info(), GPU), lowered(g.info(), CPU)
+    assert (on_gpu.dtype, on_cpu.dtype) == (Dtype.FP16, Dtype.INT8)
+    assert on_gpu.activation_bytes == 2 * on_cpu.activation_bytes == 2 * 2 * 8 * 8 * 16
+
+
+def test_weights_that_are_unpacked_before_the_first_run_cost_nothing_per_invoke() -> None:
+    """fp16 weights come as DEQUANTIZE of a constant: it runs once, not at every invoke."""
+    import msgspec
+
+    g = Graph("half")
+    g.conv(g.input(8, 8, 16), 16, 3)
+    plain = g.info()
+    (conv,) = plain.main.ops
+    half = g.tensor((16, 3, 3, 16), constant=True)
+    unpack = msgspec.structs.replace(conv, name="DEQUANTIZE", inputs=(half,), outputs=(1,), macs=0)
+    tensors = [
+        msgspec.structs.replace(t, is_constant=False) if t.index == 1 else t for t in g.tensors
+    ]
+    main = msgspec.structs.replace(
+        plain.main,
+        tensors=tuple(tensors),
+        ops=(unpack, msgspec.structs.replace(conv, index=1)),
+    )
+    (kernel,) = lowered(msgspec.structs.replace(plain, subgraphs=(main,)), CPU)
+    (expected,) = lowered(plain, CPU)
+    assert msgspec.structs.replace(kernel, ops=(0,)) == expected
+
+
+def test_thin_images_are_counted_by_pixels_and_only_where_pixels_matter() -> None:
+    g = Graph("thin", "int8")
+    x = g.input(10, 20, 3)
+    g.conv(g.add(x, x), 8, 3)
+    add, conv = lowered(g.info(), NPU)
+    assert (add.thin_pixels, conv.thin_pixels) == (0, 200)
+
+
+def test_the_bytes_that_cross_a_boundary_are_those_read_from_and_left_for_others() -> None:
+    g = Graph("pieces")
+    x = g.input(4, 4, 2)
+    y = g.conv(x, 3, 1)
+    g.add(y, g.conv(y, 3, 1))
+    model = g.info()
+    first = Segment(NPU, "nnapi", (0,))
+    last = Segment(CPU, "xnnpack", (1, 2))
+    assert kernels.boundary_bytes(model, first) == 4 * 4 * 4 * (2 + 3)
+    assert kernels.boundary_bytes(model, last) == 4 * 4 * 4 * (3 + 3)
