@@ -5,7 +5,8 @@
     |   |- ModelFileError, PlanError, ProfileError, StoreError, MissingExtraError
     |- DeviceError     something about one device
     |   |- NoDeviceError, UnauthorizedError, CommandError, CommandTimeoutError*,
-    |   |  DisconnectedError*, TooHotError*, DeviceStorageError
+    |   |  DisconnectedError*, TransferError*, TooHotError*,
+    |   |  DeviceStorageError
     |- RunnerError     the runner (benchmark_model, the host process) misbehaved
         |- RunnerCrashedError, RunnerOutputError, RunnerVersionError, NotDelegatedError
 
@@ -100,6 +101,12 @@ class CommandTimeoutError(DeviceError):
 
 class DisconnectedError(DeviceError):
     """The device went away."""
+
+    retryable = True
+
+
+class TransferError(DeviceError):
+    """A file arrived damaged, again and again."""
 
     retryable = True
 

@@ -119,7 +119,25 @@ def receive_exactly(connection: socket.socket, size: int, deadline: Deadline) ->
     return bytes(parts)
 
 
-def send(connection: socket.socket, data: bytes, deadline: Deadline) -> None:
+def receive_into(connection: socket.socket, buffer: memoryview, deadline: Deadline) -> None:
+    """Fill `buffer`. Raises as `receive_exactly`."""
+    filled = 0
+    while filled < len(buffer):
+        connection.settimeout(deadline.left_s())
+        try:
+            size = connection.recv_into(buffer[filled:])
+        except TimeoutError:
+            raise CommandTimeoutError(f"adb: no answer in {deadline.total_s:g} s") from None
+        except ConnectionError as error:
+            raise DisconnectedError(f"adb: the connection was lost: {error.strerror}") from None
+        if size == 0:
+            raise DisconnectedError(
+                f"adb: the connection closed after {filled} of {len(buffer)} expected bytes"
+            )
+        filled += size
+
+
+def send(connection: socket.socket, data: bytes | memoryview, deadline: Deadline) -> None:
     """All of `data`. Raises CommandTimeoutError, DisconnectedError."""
     connection.settimeout(deadline.left_s())
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qbench.adb.server import RefusedError
 from qbench.errors import (
     CommandError,
     DeviceError,
@@ -35,6 +36,30 @@ def hint_for_state(state: str) -> str | None:
     if state == "device":
         return None
     return _HINTS.get(state, _HINTS["unknown"])
+
+
+def explained(
+    error: DeviceError,
+    serial: str,
+    command: str,
+    *,
+    stdout: bytes = b"",
+    stderr: bytes = b"",
+) -> DeviceError:
+    """The same kind of error, told with the device, the command and what had been printed."""
+    if isinstance(error, RefusedError):
+        plain = error_for_refusal(error.reason, serial)
+    else:
+        detail = str(error).removeprefix("adb: ")
+        plain = type(error)(f"device {serial}: {shortened(command)}: {detail}", hint=error.hint)
+    plain.serial, plain.command, plain.stdout, plain.stderr = serial, command, stdout, stderr
+    return plain
+
+
+def shortened(command: str) -> str:
+    """A command as one line of a message."""
+    line = " ".join(command.split())
+    return line if len(line) <= 80 else f"{line[:77]}..."
 
 
 def error_for_refusal(reason: str, serial: str) -> DeviceError:

@@ -51,6 +51,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     start_ticks: int | None
     port: int
+    jail: JailKind
 
     @property
     def address(self) -> str:

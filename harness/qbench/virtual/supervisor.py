@@ -21,7 +21,7 @@ import msgspec
 
 from qbench.errors import DeviceError, QBenchError
 from qbench.virtual import kernel, namespaces, proot
-from qbench.virtual.config import Instance, VirtualConfig
+from qbench.virtual.config import Instance, JailKind, VirtualConfig
 from qbench.virtual.init import run_jailed
 from qbench.virtual.instances import CONFIG_FILE, CONTROL_SOCKET, INSTANCE_FILE, start_ticks
 from qbench.virtual.link import Link, LinkError, Message, answer_requests
@@ -58,11 +58,11 @@ def main(folder: Path) -> int:
     port = listener.getsockname()[1]
     for end in (listener, daemon_link, init_link):
         end.close()
-    device = _Supervisor(folder, config, jailer, port)
+    device = _Supervisor(folder, config, kind, jailer, port)
     return asyncio.run(device.run(daemon_end, init_end))
 
 
-def choose_jail(config: VirtualConfig) -> str:
+def choose_jail(config: VirtualConfig) -> JailKind:
     """`namespaces` or `proot`, by what this machine allows. Raises DeviceError for neither."""
     reason = namespaces.why_forbidden() if config.jail != "proot" else "not asked for"
     if reason is None:
@@ -89,7 +89,10 @@ def _bind() -> socket.socket:
 
 
 class _Supervisor:
-    def __init__(self, folder: Path, config: VirtualConfig, jailer: int, port: int) -> None:
+    def __init__(
+        self, folder: Path, config: VirtualConfig, kind: JailKind, jailer: int, port: int
+    ) -> None:
+        self._kind = kind
         self._folder = folder
         self._config = config
         self._root = Path(config.root)
@@ -150,6 +153,7 @@ class _Supervisor:
             pid=os.getpid(),
             start_ticks=start_ticks(os.getpid()),
             port=self._port,
+            jail=self._kind,
         )
         fresh = self._folder / f".{INSTANCE_FILE}"
         fresh.write_bytes(msgspec.json.encode(instance))
@@ -211,13 +215,12 @@ class _Supervisor:
 
     async def _write(self, arguments: Message) -> Message:
         """Change a node of the kernel: `path` as the device names it."""
-        path = Path(arguments["path"].lstrip("/"))
-        target = (self._root / path).parent.resolve() / path.name
-        if not target.is_relative_to(self._root.resolve()):
-            raise ValueError(f"{path} leads out of the device")
-        write_node(
-            self._root.resolve(), str(target.relative_to(self._root.resolve())), arguments["text"]
-        )
+        root = self._root.resolve()
+        path = root / arguments["path"].lstrip("/")
+        target = path.parent.resolve() / path.name
+        if not target.is_relative_to(root):
+            raise ValueError(f"{arguments['path']} leads out of the device")
+        write_node(root, str(target.relative_to(root)), arguments["text"])
         return {}
 
     async def _set_data_read_only(self, arguments: Message) -> Message:

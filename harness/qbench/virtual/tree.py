@@ -111,6 +111,11 @@ def _install_programs(root: Path) -> None:
     _install(root, Path(toybox), programs / "toybox")
     applets = subprocess.run([toybox], capture_output=True, text=True, check=True).stdout.split()
     ours = {source.name: source for source in (Path(__file__).parent / "userland").iterdir()}
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        del ours["sha256sum"]  # toybox has one, only slower than a phone's
+    else:
+        _install(root, Path(openssl), root / "system/lib64/openssl")
     for applet in set(applets) - _NOT_ON_ANDROID - set(ours):
         if not (programs / applet).is_symlink():
             (programs / applet).symlink_to("toybox")
