@@ -1,0 +1,306 @@
+"""The vocabulary of the rule files: every word of it is implemented once, here and in its sisters
+`checks_xnnpack`, `checks_gpu`, `checks_nnapi`.
+
+A *check* takes an argument (as in `inputs: [2, 3]`), a *predicate* takes none and stands in a
+list (`require: [groups_fit]`). Both answer for one node: None when the rule is kept, else the
+reason in words. `who` in the reasons is the delegate as people call it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from qbench.placement.graph import OPTIONAL, Node
+from qbench.records import TensorInfo
+
+Check = Callable[[Node], str | None]
+Factory = Callable[[Any, str], Check]
+Predicate = Callable[[Node, str], str | None]
+
+CHECKS: dict[str, Factory] = {}
+PREDICATES: dict[str, Predicate] = {}
+
+
+def check(factory: Factory) -> Factory:
+    CHECKS[factory.__name__] = factory
+    return factory
+
+
+def predicate(function: Predicate) -> Predicate:
+    PREDICATES[function.__name__] = function
+    return function
+
+
+# -- words shared by the checks
+
+
+def either(words: Iterable[object]) -> str:
+    """`float32/float16`."""
+    return "/".join(str(word) for word in words)
+
+
+def span(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def bounds(arg: int | list[int]) -> tuple[int, int]:
+    """`4` -> (4, 4); `[1, 6]` -> (1, 6)."""
+    return (arg, arg) if isinstance(arg, int) else (arg[0], arg[1])
+
+
+def pick(node: Node, where: str) -> Iterator[tuple[str, TensorInfo | None]]:
+    """`in0`, `out1`: that tensor; `in*`, `out*`: all that are given. Each with its name in words.
+
+    A tensor that the node does not have is None.
+    """
+    role, tensors = ("input", node.inputs) if where.startswith("in") else ("output", node.outputs)
+    index = where.removeprefix("in").removeprefix("out")
+    if index == "*":
+        for position, tensor in enumerate(tensors):
+            if tensor is not None:
+                yield f"{role} {position}", tensor
+    else:
+        position = int(index)
+        yield f"{role} {position}", tensors[position] if position < len(tensors) else None
+
+
+def runtime_inputs(node: Node) -> int:
+    """Inputs that are neither constants nor absent."""
+    return sum(t is not None and not t.is_constant for t in node.inputs)
+
+
+# -- checks of counts, versions, options
+
+
+@check
+def max_version(limit: int, who: str) -> Check:
+    def answer(node: Node) -> str | None:
+        if node.op.version <= limit:
+            return None
+        return f"{who} knows {node.label} up to version {limit}; this node has {node.op.version}"
+
+    return answer
+
+
+@check
+def only_version(version: int, who: str) -> Check:
+    def answer(node: Node) -> str | None:
+        if node.op.version == version:
+            return None
+        has = node.op.version
+        return f"{who} knows {node.label} of version {version} only; this node has {has}"
+
+    return answer
+
+
+@check
+def not_version(version: int, who: str) -> Check:
+    def answer(node: Node) -> str | None:
+        if node.op.version != version:
+            return None
+        return f"{who} does not take version {version} of {node.label}"
+
+    return answer
+
+
+def _counts(what: str, count: Callable[[Node], int]) -> Factory:
+    def factory(arg: Any, who: str) -> Check:
+        low, high = bounds(arg)
+
+        def answer(node: Node) -> str | None:
+            found = count(node)
+            if low <= found <= high:
+                return None
+            return f"{who} takes {node.label} with {span(low, high)} {what}; this node has {found}"
+
+        return answer
+
+    return factory
+
+
+CHECKS["inputs"] = _counts("inputs", lambda node: len(node.input_ids))
+CHECKS["outputs"] = _counts("outputs", lambda node: len(node.output_ids))
+CHECKS["runtime_inputs"] = _counts("inputs that are not constants", runtime_inputs)
+CHECKS["constant_inputs"] = _counts(
+    "constant inputs", lambda node: sum(t is not None and t.is_constant for t in node.inputs)
+)
+
+
+@check
+def inputs_among(allowed: list[int], who: str) -> Check:
+    def answer(node: Node) -> str | None:
+        if len(node.input_ids) in allowed:
+            return None
+        return f"{who} takes {node.label} with {either(allowed)} inputs only"
+
+    return answer
+
+
+@check
+def activation(allowed: list[str], who: str) -> Check:
+    def answer(node: Node) -> str | None:
+        fused = node.options.activation or "NONE"
+        if fused in allowed:
+            return None
+        return f"{who} cannot fuse the activation {fused} into {node.label}"
+
+    return answer
+
+
+@check
+def options(wanted: dict[str, Any], who: str) -> Check:
+    """`{beta: 1, block_size: {min: 2}, mode: [REFLECT]}`; an option left out by the file is 0."""
+
+    def answer(node: Node) -> str | None:
+        for name, rule in wanted.items():
+            value = getattr(node.options, name)
+            number = 0 if value is None else value
+            if isinstance(rule, dict):
+                fits = rule.get("min", number) <= number <= rule.get("max", number)
+                words = " and ".join(f"{k} {v}" for k, v in rule.items())
+            elif isinstance(rule, list):
+                fits, words = value in rule, either(rule)
+            else:
+                fits, words = number == rule, str(rule)
+            if not fits:
+                return f"{who} takes {node.label} with {name} {words} only; this node has {number}"
+        return None
+
+    return answer
+
+
+# -- checks of tensors
+
+
+@check
+def types(wanted: dict[str, Any], who: str) -> Check:
+    """`{in0: F, "in*": [int8]}`: the tensor's dtype; a class of types is resolved by the loader.
+
+    A class may ask that 8-bit tensors are quantized per tensor (`per_tensor: true`).
+    """
+
+    def answer(node: Node) -> str | None:
+        for where, kind in wanted.items():
+            for name, tensor in pick(node, where):
+                reason = wrong_type(node, name, tensor, kind, who)
+                if reason:
+                    return reason
+        return None
+
+    return answer
+
+
+def wrong_type(
+    node: Node, name: str, tensor: TensorInfo | None, kind: dict[str, Any], who: str
+) -> str | None:
+    if tensor is None:
+        return None if kind.get("optional") else f"{who} takes {node.label} only with {name}"
+    if tensor.dtype not in kind["dtypes"]:
+        dtypes = either(kind["dtypes"])
+        return f"{who} takes {dtypes} as {name} of {node.label}; this node's is {tensor.dtype}"
+    if kind.get("per_tensor") and tensor.dtype in ("int8", "uint8"):
+        q = tensor.quantization
+        if q is None:
+            return f"{name} of this {node.label} is {tensor.dtype} without scale and zero point"
+        if q.channels != 1 or q.axis != 0:
+            return f"{who} takes {name} of {node.label} with one scale for the whole tensor only"
+    return None
+
+
+@check
+def rank(wanted: dict[str, Any], who: str) -> Check:
+    """`{in0: 4, "in*": [0, 4]}`: number of dimensions."""
+
+    def answer(node: Node) -> str | None:
+        for where, arg in wanted.items():
+            low, high = bounds(arg)
+            for name, tensor in pick(node, where):
+                if tensor is not None and not low <= tensor.rank <= high:
+                    return (
+                        f"{who} takes {span(low, high)} dimensions as {name} of {node.label}; "
+                        f"this node's has {tensor.rank}"
+                    )
+        return None
+
+    return answer
+
+
+@check
+def rank_among(wanted: dict[str, list[int]], who: str) -> Check:
+    def answer(node: Node) -> str | None:
+        for where, allowed in wanted.items():
+            for name, tensor in pick(node, where):
+                if tensor is not None and tensor.rank not in allowed:
+                    return f"{who} takes {either(allowed)} dimensions as {name} of {node.label}"
+        return None
+
+    return answer
+
+
+@check
+def shape(wanted: dict[str, Any], who: str) -> Check:
+    """As `rank`, and no dimension may be empty."""
+    ranks = rank(wanted, who)
+
+    def answer(node: Node) -> str | None:
+        for where in wanted:
+            for name, tensor in pick(node, where):
+                if tensor is not None and any(size <= 0 for size in tensor.shape):
+                    return f"{who} takes no empty tensor: {name} of this {node.label} is one"
+        return ranks(node)
+
+    return answer
+
+
+@check
+def same_types(where: list[str], who: str) -> Check:
+    def answer(node: Node) -> str | None:
+        found = [tensor.dtype for w in where for _, tensor in pick(node, w) if tensor is not None]
+        if len(set(found)) <= 1:
+            return None
+        return f"{who} takes {node.label} of one data type only; this node mixes {either(found)}"
+
+    return answer
+
+
+@check
+def constant(positions: list[int], who: str) -> Check:
+    """Inputs that must be constants of the file (kTfLiteMmapRo); absent ones are no matter."""
+
+    def answer(node: Node) -> str | None:
+        for position in positions:
+            tensor = node.inputs[position]
+            if tensor is not None and not tensor.is_constant:
+                return f"{who} takes {node.label} only if input {position} is a constant"
+        return None
+
+    return answer
+
+
+@check
+def values(wanted: dict[str, Any], who: str) -> Check:
+    """`{in1: {min: 1}}`: bounds for every element of a constant, where the file tells them."""
+
+    def answer(node: Node) -> str | None:
+        for where, rule in wanted.items():
+            for name, tensor in pick(node, where):
+                for value in (tensor.values or ()) if tensor is not None else ():
+                    if not rule.get("min", value) <= value <= rule.get("max", value):
+                        words = " and ".join(f"{k} {v}" for k, v in rule.items())
+                        return f"{who} takes {name} of {node.label} with {words}; it has {value}"
+        return None
+
+    return answer
+
+
+@check
+def missing_input(position: int, who: str) -> Check:
+    """An input that must be given, as in `missing_input: 2` for a bias."""
+
+    def answer(node: Node) -> str | None:
+        if position < len(node.input_ids) and node.input_ids[position] != OPTIONAL:
+            return None
+        return f"{who} does not take {node.label} without input {position} (the bias)"
+
+    return answer
