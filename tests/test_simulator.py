@@ -32,6 +32,7 @@ from qbench.records import (
 )
 from qbench.simulator import SimulatorBackend, dynamics, priors
 from qbench.simulator.anchors import Anchors
+from qbench.simulator.kernels import Dtype
 
 CPU, GPU, NPU = ComputeUnit.CPU, ComputeUnit.GPU, ComputeUnit.NPU
 SD865 = profiles.load("sd865")
@@ -240,7 +241,7 @@ def test_without_anchors_a_prediction_is_s0_with_the_wide_band_of_priors(name: s
     profile = profiles.load(name)
     told = predicted(build("resnet18", "float32"), profile=profile, anchors=None)
     assert told.tier is Tier.S0
-    assert told.high_us / told.p50_us == pytest.approx(priors.BAND_RATIO[CPU], rel=0.01)
+    assert told.high_us / told.p50_us == pytest.approx(priors.band_ratio(CPU, Dtype.FP32), rel=0.01)
     assert profile.title in told.basis
 
 
@@ -311,7 +312,7 @@ def test_no_band_is_narrower_than_such_fits_have_earned() -> None:
             assert group.residuals.band_ratio >= least[group.unit], group.basis
             if group.transfer is not None:
                 assert group.residuals.band_ratio > least[group.unit], group.basis
-            assert group.residuals.band_ratio < priors.BAND_RATIO[group.unit] * 1.05
+            assert group.residuals.band_ratio < priors.band_ratio(group.unit, group.dtype) * 1.05
 
 
 def test_the_bands_hold_the_latencies_of_networks_that_the_fit_had_not_seen() -> None:

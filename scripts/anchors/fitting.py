@@ -129,13 +129,17 @@ def residuals(
     labels = list(dict.fromkeys(s.label for s in samples))
     errors = np.array(
         [
-            np.median([abs(r - 1) for s, r in zip(samples, ratios, strict=True) if s.label == label])
+            np.median(
+                [abs(r - 1) for s, r in zip(samples, ratios, strict=True) if s.label == label]
+            )
             for label in labels
         ]
     )
     logs = np.array(
         [
-            np.median([abs(log(r)) for s, r in zip(samples, ratios, strict=True) if s.label == label])
+            np.median(
+                [abs(log(r)) for s, r in zip(samples, ratios, strict=True) if s.label == label]
+            )
             for label in labels
         ]
     )

@@ -42,7 +42,7 @@ def rates(
         return Rates(group.coefficients, group.residuals.band_ratio, Tier.S1, group.basis)
     return Rates(
         priors.coefficients(unit, dtype),
-        priors.BAND_RATIO[unit],
+        priors.band_ratio(unit, dtype),
         Tier.S0,
         f"{unit.upper()} {dtype}: data sheet of the {profile.title} and priors",
     )

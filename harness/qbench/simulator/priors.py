@@ -48,12 +48,18 @@ _NPU = Coefficients(
     bilinear_us=0.003,
 )
 
-BAND_RATIO = {ComputeUnit.CPU: 1.6, ComputeUnit.GPU: 2.2, ComputeUnit.NPU: 3.0}
-"""90 % band of an S0 prediction: from p50 / ratio to p50 * ratio.
+_BAND_RATIO = {ComputeUnit.CPU: 1.6, ComputeUnit.GPU: 2.2, ComputeUnit.NPU: 3.0}
+_DYNAMIC_BAND_RATIO = 2.0
 
-x/1.6 is a data-sheet roofline's on a CPU. GPUs and NPUs get more: even fitted on the same chip
-and runtime they scatter by x/1.8, and here the chip's own rates are guesses too.
-"""
+
+def band_ratio(unit: ComputeUnit, dtype: Dtype) -> float:
+    """90 % band of an S0 prediction: from p50 / ratio to p50 * ratio.
+
+    x/1.6 is a data-sheet roofline's on a CPU. Dynamic-range kernels get more because nobody has
+    published latencies of them, GPUs and NPUs because even fits on the same chip and runtime
+    scatter by x/1.8, and here the chip's own rates are guesses too.
+    """
+    return _DYNAMIC_BAND_RATIO if dtype is Dtype.DYNAMIC else _BAND_RATIO[unit]
 
 
 def coefficients(unit: ComputeUnit, dtype: Dtype) -> Coefficients:

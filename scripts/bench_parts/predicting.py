@@ -1,0 +1,92 @@
+"""How long simulating one model takes, beside loading the same file into the runtime.
+
+scripts/bench_parts/predicting.py [--quick]
+
+ResNet34 (fp32, 85 MB, random weights): profile and anchors loaded, the file read, placed and
+predicted on every delegate of the sd865, in this process; `first` with cold imports and rules, then
+the median of repetitions. The yardstick is one `Interpreter` + `allocate_tensors` on the same file,
+which every real run pays. Exits with 1 when the median is above 100 ms.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "harness"), str(ROOT / "tests")]
+
+LIMIT_S = 0.1
+DELEGATES = ("cpu", "gpu", "nnapi", "hexagon")
+
+
+def write_resnet34(path: Path) -> None:
+    from fakes.graphs import Graph
+
+    g = Graph()
+    x = g.pool(g.conv(g.input((1, 224, 224, 3)), 64, 7, 2), 3, 2)
+    for channels, blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
+        for block in range(blocks):
+            stride = 2 if channels > 64 and block == 0 else 1
+            y = g.conv(g.conv(x, channels, 3, stride), channels, 3, activation="NONE")
+            if stride == 2:
+                x = g.conv(x, channels, 1, 2, activation="NONE")
+            x = g.binary("ADD", x, y, activation="RELU")
+    g.outputs(g.fully_connected(g.mean(x), 1000))
+    path.write_bytes(g.to_bytes())
+
+
+def simulate(path: Path) -> list[int]:
+    """Everything that `qbench run` does for one model's simulated side: p50 of every delegate."""
+    from qbench import modelfile, placement, profiles, simulator
+    from qbench.records import Delegate
+
+    profile = profiles.load("sd865")
+    anchors = simulator.load_anchors("sd865")
+    model = modelfile.read(path)
+    found = []
+    for name in DELEGATES:
+        where = placement.place(model, Delegate(name), profile)
+        found.append(simulator.predict(model, where, profile, threads=4, anchors=anchors).p50_us)
+    return found
+
+
+def allocate(path: Path) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    Interpreter(model_path=str(path), num_threads=1).allocate_tensors()
+
+
+def timed_s(work: Callable[[Path], object], path: Path) -> float:
+    start = time.perf_counter()
+    work(path)
+    return time.perf_counter() - start
+
+
+def main() -> int:
+    repetitions = 5 if "--quick" in sys.argv else 25
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "resnet34.tflite"
+        write_resnet34(path)
+        first_s = timed_s(simulate, path)
+        timed_s(allocate, path)
+        pairs = [(timed_s(simulate, path), timed_s(allocate, path)) for _ in range(repetitions)]
+        medians = simulate(path)
+    ours_s, theirs_s = (statistics.median(side) for side in zip(*pairs, strict=True))
+    ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+    print(f"resnet34 fp32, sd865: {', '.join(DELEGATES)} = {medians} us")
+    print(
+        f"simulate, {len(DELEGATES)} delegates: first {first_s * 1e3:.0f} ms (cold imports), ",
+        end="",
+    )
+    print(f"then {ours_s * 1e3:.1f} ms; allocate_tensors {theirs_s * 1e3:.1f} ms")
+    print(f"ratio simulate / allocate_tensors: {ratio:.2f}")
+    return 0 if ours_s <= LIMIT_S else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
