@@ -77,6 +77,50 @@ def test_macs_of_recurrent_cells_are_their_matrices_times_the_steps() -> None:
     assert rnn.macs == 2 * 4 + 2 * 2
 
 
+@pytest.mark.parametrize(
+    ("name", "table", "matrices"),
+    [
+        ("LSTM", "LSTMOptions", [*range(1, 9), 16]),
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", "UnidirectionalSequenceLSTMOptions", [*range(1, 9), 16]),
+        (
+            "BIDIRECTIONAL_SEQUENCE_LSTM",
+            "BidirectionalSequenceLSTMOptions",
+            [*range(1, 9), 16, *range(18, 26), 33, *range(40, 48)],
+        ),
+        ("RNN", "RNNOptions", [1, 2]),
+        ("UNIDIRECTIONAL_SEQUENCE_RNN", "SequenceRNNOptions", [1, 2]),
+        (
+            "BIDIRECTIONAL_SEQUENCE_RNN",
+            "BidirectionalSequenceRNNOptions",
+            [1, 2, 5, 6, 10, 11],
+        ),
+    ],
+)
+def test_recurrent_cells_have_their_matrices_where_the_kernels_have_them(
+    name: str, table: str, matrices: list[int], tmp_path: Path
+) -> None:
+    """Input i has 2**i elements, so that a wrong one shows. Two steps of three rows."""
+
+    def build(graph: Graph) -> None:
+        inputs = [graph.input([2, 3, 1])]
+        inputs += [graph.tensor([1 << (i // 2), 1 << (i - i // 2)]) for i in range(1, 48)]
+        graph.outputs(graph.op(name, inputs, [graph.tensor([2, 3, 4])], options(table)))
+
+    macs = read(_written(build, tmp_path)).macs
+    assert macs == 2 * 3 * sum(1 << i for i in matrices)
+
+
+def test_the_basic_lstm_has_one_matrix(tmp_path: Path) -> None:
+    def build(graph: Graph) -> None:
+        inputs = [graph.input([2, 3]), graph.input([2, 4])]
+        inputs += [graph.weights([16, 7]), graph.weights([16]), graph.input([2, 4])]
+        choice = options("LSTMOptions", kernelType=1)
+        outputs = [graph.tensor([2, 4]) for _ in range(4)]
+        graph.outputs(graph.op("LSTM", inputs, outputs, choice))
+
+    assert read(_written(build, tmp_path)).macs == 2 * 16 * 7
+
+
 def test_macs_of_an_inner_product_do_not_depend_on_how_it_is_held() -> None:
     names = ("cnn_fp32", "cnn_fp16", "cnn_dynamic", "cnn_int8", "cnn_uint8", "cnn_int8_float_io")
     expected = 8 * 8 * 8 * 3 * 3 * 3 + 6 * 6 * 8 * 3 * 3 + 8 * 4

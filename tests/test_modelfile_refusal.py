@@ -159,7 +159,7 @@ def _per_channel(axis: int) -> Any:
         (_set("op.inputs", [-1]), None),
         (_set("op.outputs", [-1]), "subgraph 0 operator 0: output is tensor -1, there are 2"),
         (_set("op.opcodeIndex", 1), "subgraph 0 operator 0: operator code 1 does not exist"),
-        (_set("op.inputs", [1]), "operator 0: writes tensor 1, which operator 0 has read"),
+        (_set("op.inputs", [1]), "operator 0: writes tensor 1, which operator 0 reads"),
         (_set("tensor.type", 23), "subgraph 0 tensor 1: tensor type 23 is not known"),
         (_set("tensor.buffer", 5), "subgraph 0 tensor 1: buffer 5 does not exist, there are 1"),
         (_set("tensor.externalBuffer", 5), "external buffer 5 is not in the file's list"),
@@ -202,7 +202,7 @@ def test_an_operator_that_reads_what_a_later_one_writes_is_refused(tmp_path: Pat
     late = graph.tensor([1, 4])
     graph.op("ADD", [0, late], [graph.tensor([1, 4])])
     graph.op("RELU", [0], [late])
-    said = "operator 2: writes tensor 2, which operator 1 has read: no order"
+    said = "operator 2: writes tensor 2, which operator 1 reads before that"
     assert said in _refusal_of(model.file(), tmp_path)
 
 

@@ -9,8 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from qbench.errors import ModelFileError
-from qbench.modelfile.file import open_regular, same_content
+from qbench.modelfile.file import open_regular, same_content, unreadable
 
 _PIECE_BYTES = 1 << 20
 _MAX_ENTRIES = 512
@@ -43,8 +42,8 @@ def sha256(path: Path) -> str:
         if known is not None and known[0] == stamp:
             return known[1]
         digest = _hash(path, descriptor, before.st_size)
-        if same_content(before, os.fstat(descriptor)):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if same_content(before, os.fstat(descriptor)):
                 _remember(key, stamp, digest)
         return digest
     finally:
@@ -59,7 +58,7 @@ def _hash(path: Path, descriptor: int, size: int) -> str:
             hasher.update(piece)
             left -= len(piece)
     except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
+        raise unreadable(path, error) from error
     return hasher.hexdigest()
 
 

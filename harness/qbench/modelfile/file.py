@@ -39,17 +39,22 @@ def open_regular(path: Path) -> tuple[int, os.stat_result]:
         _refuse_special(path, path.stat())
         # The name may have become a pipe since stat(): O_NONBLOCK keeps open() from waiting.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            state = os.fstat(descriptor)
+            _refuse_special(path, state)
+        except BaseException:
+            os.close(descriptor)
+            raise
     except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
+        raise unreadable(path, error) from error
     except ValueError as error:  # a null byte in the name
         raise ModelFileError(f"{str(path)!r}: is not a file name: {error}") from error
-    try:
-        state = os.fstat(descriptor)
-        _refuse_special(path, state)
-    except BaseException:
-        os.close(descriptor)
-        raise
     return descriptor, state
+
+
+def unreadable(path: Path, error: OSError) -> ModelFileError:
+    """The error to raise when the system does not let us read a file."""
+    return ModelFileError(f"{path}: cannot be read: {error.strerror or error}")
 
 
 def _refuse_special(path: Path, state: os.stat_result) -> None:
@@ -122,7 +127,7 @@ class FileBytes:
         try:
             data = os.pread(self._descriptor, count, at)
         except OSError as error:
-            raise ModelFileError(f"{self.path}: cannot be read: {error.strerror}") from error
+            raise unreadable(self.path, error) from error
         if len(data) != count:
             self.where = ()
             self.bad("became shorter while it was being read")
@@ -130,7 +135,11 @@ class FileBytes:
 
     def check_unchanged(self) -> None:
         """Raise ModelFileError when the file has been written to since it was opened."""
-        if not same_content(self._state, os.fstat(self._descriptor)):
+        try:
+            now = os.fstat(self._descriptor)
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+        if not same_content(self._state, now):
             self.where = ()
             self.bad("was changed while it was being read", hint="wait until it is written")
 

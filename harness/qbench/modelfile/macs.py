@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from qbench.records import OpOptions
 
 Shape = tuple[int, ...]
+LEFT_OUT: Shape = (0,)  # of an optional input that is not given: it holds nothing
 
 # Inputs that the kernels demand, with their ranks. Checked for every file, so that nobody has to
 # check again before indexing a shape. BATCH_MATMUL takes any ranks above 1.
@@ -28,17 +29,17 @@ _OUTPUT_RANKS = {
     "TRANSPOSE_CONV": 4,
 }
 
-# Recurrent cells: each matrix is multiplied once per time step and batch row. The inputs that hold
-# matrices, from the kernels' constants (LiteRT kernels/lstm_shared.h,
-# unidirectional_sequence_lstm.cc, bidirectional_sequence_lstm.cc, basic_rnn.cc, svdf.cc ...).
-_LSTM_MATRICES = (1, 2, 3, 4, 5, 6, 7, 8, 16)
+# Recurrent cells: each matrix is multiplied once per time step and batch row. These inputs are
+# matrices (constants k...WeightsTensor in LiteRT kernels/lstm_shared.h, basic_rnn.cc, svdf.cc,
+# bidirectional_sequence_lstm.cc, bidirectional_sequence_rnn.cc); peephole weights are diagonals.
+_LSTM_MATRICES = (*range(1, 9), 16)
 _RECURRENT = {
     "LSTM": _LSTM_MATRICES,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": _LSTM_MATRICES,
-    "BIDIRECTIONAL_SEQUENCE_LSTM": (*range(1, 9), 15, *range(18, 26), 32),
+    "BIDIRECTIONAL_SEQUENCE_LSTM": (*range(1, 9), 16, *range(18, 26), 33, *range(40, 48)),
     "RNN": (1, 2),
     "UNIDIRECTIONAL_SEQUENCE_RNN": (1, 2),
-    "BIDIRECTIONAL_SEQUENCE_RNN": (1, 2, 4, 5),
+    "BIDIRECTIONAL_SEQUENCE_RNN": (1, 2, 5, 6, 10, 11),
     "SVDF": (1, 2),
 }
 _LSTM_BASIC_MATRICES = (2,)
@@ -102,9 +103,9 @@ def count_macs(
 ) -> int | None:
     """Multiply-accumulates of one operator; 0 for operators without any, None if unknown.
 
-    Shapes are None where they are not known before run time or the tensor is left out. Ranks must
-    have been checked (`wrong_shapes`). A convolution's padding is counted as if it were data, as
-    everybody counts it.
+    Shapes are None where they are not known before run time, LEFT_OUT for inputs not given. Ranks
+    must have been checked (`wrong_shapes`). A convolution's padding is counted as if it were data,
+    as everybody counts it.
     """
     if name in _RECURRENT:
         matrices = _LSTM_BASIC_MATRICES if options.kernel_type == "BASIC" else _RECURRENT[name]
@@ -142,11 +143,13 @@ def count_macs(
 
 
 def _recurrent(inputs: Sequence[Shape | None], matrices: tuple[int, ...]) -> int | None:
-    if not inputs or inputs[0] is None or not inputs[0]:
+    if not inputs or not inputs[0]:
         return None
     weights = 0
     for index in matrices:
         if index < len(inputs):
             shape = inputs[index]
-            weights += math.prod(shape) if shape is not None else 0
+            if shape is None:
+                return None
+            weights += math.prod(shape)
     return math.prod(inputs[0][:-1]) * weights

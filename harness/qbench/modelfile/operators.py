@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from qbench.modelfile.file import FileBytes
 from qbench.modelfile.flatbuffer import Table
-from qbench.modelfile.macs import Shape, count_macs, wrong_shapes
+from qbench.modelfile.macs import LEFT_OUT, Shape, count_macs, wrong_shapes
 from qbench.modelfile.options import read_options
 from qbench.modelfile.schema import (
     BUILTIN_OPERATORS,
@@ -130,7 +130,9 @@ class OperatorReader:
                     self.unknown.add(i)
 
     def _shape(self, index: int) -> Shape | None:
-        return None if index < 0 or index in self.unknown else self._tensors[index].shape
+        if index < 0:
+            return LEFT_OUT
+        return None if index in self.unknown else self._tensors[index].shape
 
     def _check_order(self, index: int, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:
         """An operator reads only what earlier ones have written. State lives from run to run."""
@@ -142,4 +144,4 @@ class OperatorReader:
                 self._written.add(i)
                 reader = self._read_by.pop(i, None)
                 if reader is not None and not self._tensors[i].is_variable:
-                    self._file.bad(f"writes tensor {i}, which operator {reader} has read: no order")
+                    self._file.bad(f"writes tensor {i}, which operator {reader} reads before that")

@@ -59,7 +59,7 @@ def classify(subgraphs: Sequence[SubgraphInfo]) -> Precision:
 def _decide(activations: set[str], weights: dict[str, int], island: bool) -> Precision:
     kinds = set(weights)
     if activations <= _INT8:
-        exotic = kinds - _INT8 - _FLOAT - {"int16"}  # int16: layer norm coefficients of LSTMs
+        exotic = kinds - _INT8 - {"int16"}  # int16: layer norm coefficients of LSTMs
         return Precision.MIXED if island or exotic else Precision.INT8
     if activations not in ({"float32"}, {"float16"}):
         return Precision.MIXED
