@@ -178,7 +178,8 @@ def test_a_float_model_under_nnapi_is_exactly_the_cpu_and_says_so(delegate: Dele
     )
     assert (told.cpu_fallback, cpu.cpu_fallback) == (True, False)
     assert told.placement.nodes.npu == 0
-    assert f"{delegate} takes none of the 36 operators" in told.warnings[0]
+    assert f"{delegate} takes none of the 36 operators (" in told.warnings[0]
+    assert "int8" in told.warnings[0]
     assert "NPU" not in told.basis
 
 

@@ -152,9 +152,21 @@ def _warnings(placement: GraphPlacement) -> list[str]:
     total = nodes.cpu + nodes.gpu + nodes.npu
     if _is_fallback(placement):
         return [
-            f"{placement.delegate} takes none of the {total} operators: all run on the CPU, and "
-            "this is the CPU's latency"
+            f"{placement.delegate} takes none of the {total} operators{_chief_reason(placement)}: "
+            "all run on the CPU, and this is the CPU's latency"
         ]
     if nodes.cpu:
         return [f"{nodes.cpu} of {total} operators run on the CPU"]
     return []
+
+
+def _chief_reason(placement: GraphPlacement) -> str:
+    """Why the delegate refused most of what computes, in brackets.
+
+    Unpacking of fp16 weights is refused only because its readers are.
+    """
+    computing = [node for node in placement.refused if node.op != "DEQUANTIZE"]
+    counts: dict[str, int] = {}
+    for node in computing or placement.refused:
+        counts[node.reason] = counts.get(node.reason, 0) + 1
+    return f" ({max(counts, key=lambda reason: counts[reason])})" if counts else ""
