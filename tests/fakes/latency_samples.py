@@ -8,10 +8,26 @@ factors, so they compose: `quantised(throttle_step(steady(...)) * warm_up(...))`
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from qbench.records import (
+    Case,
+    Delegate,
+    DeviceState,
+    InvokeSamples,
+    Measurement,
+    Origin,
+    Outcome,
+    Placement,
+    Precision,
+    Proof,
+    RunRecord,
+    UnitNodes,
+)
 
 Floats = NDArray[np.float64]
 
@@ -68,14 +84,15 @@ def throttle_step(n: int, *, at: float, rise: float) -> Floats:
 
 def throttle_ramp(n: int, *, rise: float) -> Floats:
     """Factor that grows evenly from 1 to `1 + rise`; shape (n,)."""
-    return np.linspace(1.0, 1.0 + rise, n)
+    factors: Floats = 1.0 + rise * np.arange(n) / max(n - 1, 1)
+    return factors
 
 
 def migrations(rng: np.random.Generator, n: int, *, gap: float, mean_dwell: float) -> Floats:
     """Factor that hops between 1 and `1 + gap`, staying about `mean_dwell` invokes; shape (n,)."""
     hops = rng.random(n) < 1 / mean_dwell
     state = (np.cumsum(hops) + int(rng.integers(2))) % 2
-    factors: Floats = 1 + gap * state
+    factors: Floats = 1.0 + gap * state.astype(np.float64)
     return factors
 
 
@@ -83,3 +100,99 @@ def quantised(latencies_us: Floats, tick_us: int = 1) -> tuple[int, ...]:
     """What a clock that ticks each `tick_us` tells: rounded down, in whole us."""
     ticks = np.floor(latencies_us / tick_us).astype(np.int64) * tick_us
     return tuple(int(value) for value in ticks)
+
+
+# The records that carry such samples into the statistics.
+
+ON_CPU = Placement(UnitNodes(cpu=10, gpu=0, npu=0), 1, Proof.NODE_COUNTS)
+ON_NPU = Placement(UnitNodes(cpu=1, gpu=0, npu=9), 1, Proof.NODE_COUNTS)
+
+
+def a_case(
+    case_id: str = "m-int8-cpu-t4@d",
+    *,
+    origin: Origin = Origin.DEVICE,
+    delegate: Delegate = Delegate.CPU,
+    model_sha256: str = "0" * 64,
+) -> Case:
+    return Case(
+        case_id=case_id,
+        model="m",
+        model_path="m.tflite",
+        model_sha256=model_sha256,
+        precision=Precision.INT8,
+        device="d",
+        origin=origin,
+        delegate=delegate,
+        threads=4,
+        warmup_invokes=1,
+        warmup_s=0.5,
+        min_invokes=50,
+        min_s=1.0,
+        max_s=60.0,
+        timeout_s=120.0,
+        seed=0,
+    )
+
+
+def a_measurement(
+    latencies_us: Iterable[int],
+    *,
+    placement: Placement | None = ON_CPU,
+    wait_ratio: float | None = 0.0,
+    init_us: int | None = None,
+    first_us: int | None = None,
+    warnings: tuple[str, ...] = (),
+) -> Measurement:
+    samples = tuple(latencies_us)
+    return Measurement(
+        init_latency_us=init_us,
+        first_invoke_latency_us=first_us,
+        warmup_invokes=1,
+        invokes=InvokeSamples(samples),
+        placement=placement,
+        cpu_time_us=1_000_000,
+        run_queue_wait_us=None
+        if wait_ratio is None
+        else round(1e6 * wait_ratio / (1 - wait_ratio)),
+        warnings=warnings,
+    )
+
+
+def records_of(
+    case: Case,
+    outcomes: Sequence[Outcome],
+    *,
+    before: DeviceState | None = None,
+    after: DeviceState | None = None,
+) -> list[RunRecord]:
+    """One record per outcome, repetitions from 0."""
+    return [
+        RunRecord(
+            schema_version=1,
+            sequence=repetition,
+            case_id=case.case_id,
+            repetition=repetition,
+            origin=case.origin,
+            started_at="2026-01-01T00:00:00.000Z",
+            before=before,
+            after=after,
+            tool="a test",
+            tool_sha256=None,
+            outcome=outcome,
+        )
+        for repetition, outcome in enumerate(outcomes)
+    ]
+
+
+def measured_records(
+    case: Case,
+    samples_us: Floats,
+    *,
+    tick_us: int = 1,
+    before: DeviceState | None = None,
+    after: DeviceState | None = None,
+) -> list[RunRecord]:
+    """Runs of the samples of `samples_us`, shape (runs, n)."""
+    outcomes = [a_measurement(quantised(run, tick_us)) for run in samples_us]
+    return records_of(case, outcomes, before=before, after=after)

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ INSTANCE_FILE = "instance.json"
 CONTROL_SOCKET = "control"
 LOG_FILE = "log.txt"
 _SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_POLL_S = 0.01
 _STOP_S = 5.0
 _REQUEST_S = 10.0
 
@@ -56,40 +54,38 @@ def launch(
 ) -> Instance:
     """Start the processes of a device whose tree is built, and wait until it listens.
 
-    `command` starts the supervisor. Raises DeviceError with what the supervisor said.
+    `command` starts the supervisor and ends when that is ready. Raises DeviceError with what the
+    supervisor said, CommandTimeoutError.
     """
     folder = folder_of(config.serial)
     (folder / CONFIG_FILE).write_bytes(msgspec.json.encode(config))
     if command is None:
         command = [sys.executable, "-m", "qbench.virtual.supervisor"]
-    with (folder / LOG_FILE).open("ab") as log:
-        process = subprocess.Popen(
-            [*command, str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            start_new_session=True,
-        )
-    end_s = time.monotonic() + timeout_s
-    while time.monotonic() < end_s:
-        instance = load(folder)
-        if instance is not None:
-            return instance
-        try:
-            process.wait(_POLL_S)
-        except subprocess.TimeoutExpired:
-            continue
-        said = (folder / LOG_FILE).read_text(errors="replace").strip()
-        raise DeviceError(
-            f"virtual device {config.serial}: did not start: {said or 'no reason given'}",
-            serial=config.serial,
-            exit_code=process.returncode,
-        )
-    process.kill()
-    process.wait()
-    raise CommandTimeoutError(
-        f"virtual device {config.serial}: not ready in {timeout_s:g} s", serial=config.serial
+    try:
+        with (folder / LOG_FILE).open("ab") as log:
+            ran = subprocess.run(
+                [*command, str(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                timeout=timeout_s,
+                check=False,
+            )
+    except subprocess.TimeoutExpired:
+        raise CommandTimeoutError(
+            f"virtual device {config.serial}: not ready in {timeout_s:g} s", serial=config.serial
+        ) from None
+    instance = load(folder)
+    if ran.returncode == 0 and instance is not None:
+        return instance
+    said = (folder / LOG_FILE).read_text(errors="replace").strip().splitlines()
+    raise DeviceError(
+        said[-1]
+        if said
+        else f"virtual device {config.serial}: ended at once, with no reason given",
+        serial=config.serial,
+        exit_code=ran.returncode,
     )
 
 

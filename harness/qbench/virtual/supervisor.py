@@ -33,14 +33,26 @@ _log = logging.getLogger(__name__)
 _PORTS = range(20_000, 32_000)
 
 
-def main(folder: Path) -> int:
+def start(folder: Path) -> int:
+    """Run the device of `folder` in a process of its own; returns 0 as soon as it can be used."""
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.close(reading)
+        os.setsid()
+        os._exit(run(folder, lambda: os.write(writing, b"1")))
+    os.close(writing)
+    is_ready = os.read(reading, 1) != b""  # empty: every process of the device has ended
+    return 0 if is_ready else 3
+
+
+def run(folder: Path, on_ready: Callable[[], object]) -> int:
     """Run one device until it is told to stop. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     config = msgspec.json.decode((folder / CONFIG_FILE).read_bytes(), type=VirtualConfig)
     try:
         kind = choose_jail(config)
     except QBenchError as error:
-        print(f"{error}\n{error.hint or ''}", file=sys.stderr, flush=True)
+        print(f"{error}; {error.hint}", file=sys.stderr, flush=True)
         return 3
     listener = _bind()
     daemon_end, daemon_link = socket.socketpair()
@@ -59,7 +71,7 @@ def main(folder: Path) -> int:
     for end in (listener, daemon_link, init_link):
         end.close()
     device = _Supervisor(folder, config, kind, jailer, port)
-    return asyncio.run(device.run(daemon_end, init_end))
+    return asyncio.run(device.run(daemon_end, init_end, on_ready))
 
 
 def choose_jail(config: VirtualConfig) -> JailKind:
@@ -113,7 +125,9 @@ class _Supervisor:
             "shutdown": self._shutdown,
         }
 
-    async def run(self, daemon_end: socket.socket, init_end: socket.socket) -> int:
+    async def run(
+        self, daemon_end: socket.socket, init_end: socket.socket, on_ready: Callable[[], object]
+    ) -> int:
         ready: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._init = await Link.over(init_end, ready.set_result)
         self._daemon = await Link.over(daemon_end, lambda _: self._start(self._reboot({})))
@@ -124,6 +138,7 @@ class _Supervisor:
         self._daemon_pid = event["pid"]
         await self._daemon.request("status")
         await self._listen()
+        on_ready()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ended.set)
@@ -232,4 +247,4 @@ class _Supervisor:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(start(Path(sys.argv[1])))
