@@ -197,6 +197,16 @@ def test_a_buffer_that_ends_behind_the_file_is_refused(tmp_path: Path) -> None:
     assert "subgraph 0 tensor 1: 48 bytes of data at" in _refusal_of(content[:-1], tmp_path)
 
 
+def test_an_external_buffer_of_absurd_size_is_refused(tmp_path: Path) -> None:
+    model, graph = _relu()
+    graph.table.tensors[1].externalBuffer = 1
+    external = schema.ExternalBufferT()
+    external.id, external.length = 1, 1 << 63
+    model.table.externalBuffers = [external]
+    said = f"tensor 1: external buffer 1 has {1 << 63} bytes: damaged"
+    assert said in _refusal_of(model.file(), tmp_path)
+
+
 def test_an_operator_that_reads_what_a_later_one_writes_is_refused(tmp_path: Path) -> None:
     model, graph = _relu()
     late = graph.tensor([1, 4])

@@ -106,6 +106,8 @@ class TensorReader:
             length = self._external.get(external)
             if length is None:
                 self._file.bad(f"external buffer {external} is not in the file's list")
+            if length > MAX_TENSOR_BYTES:
+                self._file.bad(f"external buffer {external} has {length} bytes: damaged")
             self._weights["external", external] = length
             return _Data(None, length)
         index = tensor.unsigned(TensorSlot.BUFFER, 4)
