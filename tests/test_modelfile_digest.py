@@ -155,6 +155,18 @@ def test_without_a_place_for_its_memory_it_still_hashes(
         assert sha256(path) == expected
 
 
+def test_a_user_without_a_home_gets_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.tflite"
+    expected = _write(path, b"weights")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "~")
+    assert sha256(path) == expected
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_memory_that_is_a_folder_does_no_harm(tmp_path: Path, cache: Path) -> None:
     path = tmp_path / "model.tflite"
     expected = _write(path, b"weights")
@@ -172,6 +184,16 @@ def test_it_remembers_many_files_but_not_all_there_ever_were(tmp_path: Path, cac
     assert sha256(path) == expected
     remembered = json.loads(cache.read_text())
     assert list(remembered) == [*list(old)[1:], str(path)]
+
+
+def test_a_file_whose_name_is_no_text_is_hashed_and_not_remembered(
+    tmp_path: Path, cache: Path
+) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.tflite")
+    expected = _write(path, b"weights")
+    assert sha256(path) == expected
+    assert sha256(path) == expected
+    assert not cache.exists()
 
 
 def test_several_at_once_do_not_spoil_the_memory(tmp_path: Path, cache: Path) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
-import tempfile
 from pathlib import Path
+
+import msgspec
 
 from qbench.modelfile.file import open_regular, same_content, unreadable
 
@@ -19,38 +18,58 @@ _MAX_CACHE_BYTES = 1 << 20
 _RACY_NS = 2_000_000_000
 
 
+class _Stamp(msgspec.Struct, frozen=True, array_like=True):
+    """What changes when a file does; ctime and inode, since builds may fix their mtimes."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+class _Entry(msgspec.Struct, frozen=True, array_like=True):
+    stamp: _Stamp
+    digest: str
+
+
+_Entries = dict[str, _Entry]
+
+
 def cache_file() -> Path:
     """Where hashes are remembered: $XDG_CACHE_HOME/qbench/sha256.json, or under ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~")) / ".cache"  # noqa: PTH111, PTH117
-    return root / "qbench" / "sha256.json"
+    # A relative path is to be ignored: XDG Base Directory Specification.
+    root = base if base.startswith("/") else os.path.expanduser("~/.cache")  # noqa: PTH111
+    return Path(root) / "qbench" / "sha256.json"
 
 
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's content, in hex.
 
-    Remembered by absolute path, size and mtime; also by ctime and inode, since two builds of one
-    size may have the same fixed mtime. A file that was written to while it was hashed is not
-    remembered. Without a usable cache it just hashes. Raises ModelFileError when the file cannot
-    be read.
+    Remembered by absolute path, size, mtime, ctime and inode. A file that was written to while it
+    was hashed is not remembered. Without a usable cache it just hashes. Raises ModelFileError when
+    the file cannot be read.
     """
     descriptor, before = open_regular(path)
     try:
         key = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
-        stamp = [before.st_size, before.st_mtime_ns, before.st_ctime_ns, before.st_ino]
+        stamp = _Stamp(before.st_size, before.st_mtime_ns, before.st_ctime_ns, before.st_ino)
         known = _load().get(key)
-        if known is not None and known[0] == stamp:
-            return known[1]
+        if known is not None and known.stamp == stamp and len(known.digest) == 64:
+            return known.digest
         digest = _hash(path, descriptor, before.st_size)
-        with contextlib.suppress(OSError):
+        # UnicodeError: a file name that is not UTF-8 cannot be a key.
+        with contextlib.suppress(OSError, UnicodeError):
             if same_content(before, os.fstat(descriptor)):
-                _remember(key, stamp, digest)
+                _remember(key, _Entry(stamp, digest))
         return digest
     finally:
         os.close(descriptor)
 
 
 def _hash(path: Path, descriptor: int, size: int) -> str:
+    import hashlib  # loads OpenSSL, which those who only read a model need not wait for
+
     hasher = hashlib.sha256()
     left = size  # not "until the end": somebody may be writing as fast as this reads
     try:
@@ -62,42 +81,31 @@ def _hash(path: Path, descriptor: int, size: int) -> str:
     return hasher.hexdigest()
 
 
-_Entries = dict[str, tuple[list[int], str]]
-
-
 def _load() -> _Entries:
     """What is remembered; nothing when the cache is missing, unreadable or damaged."""
     try:
         with cache_file().open("rb") as stream:
-            found = json.loads(stream.read(_MAX_CACHE_BYTES))
-    except (OSError, ValueError, RecursionError):
+            return msgspec.json.decode(stream.read(_MAX_CACHE_BYTES), type=_Entries)
+    except (OSError, ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return {}
-    if not isinstance(found, dict):
-        return {}
-    entries: _Entries = {}
-    for key, value in found.items():
-        match value:
-            case [[int(), int(), int(), int()] as stamp, str() as digest] if len(digest) == 64:
-                entries[key] = (stamp, digest)
-            case _:
-                continue
-    return entries
 
 
-def _remember(key: str, stamp: list[int], digest: str) -> None:
+def _remember(key: str, entry: _Entry) -> None:
+    """Write a new cache beside the old one, then replace it: readers see one or the other."""
     target = cache_file()
+    if not target.is_absolute():  # nobody knows this user's home
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix="sha256-")
+    draft = target.with_name(f"sha256-{os.getpid()}-{os.urandom(4).hex()}")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            now_ns = os.fstat(descriptor).st_mtime_ns  # this file system's clock
-            if now_ns - stamp[1] < _RACY_NS:
+        with draft.open("xb") as stream:
+            now_ns = os.fstat(stream.fileno()).st_mtime_ns  # this file system's clock
+            if now_ns - entry.stamp.mtime_ns < _RACY_NS:
                 return
             entries = _load()
-            entries.pop(key, None)
-            entries[key] = (stamp, digest)
-            json.dump(dict(list(entries.items())[-_MAX_ENTRIES:]), stream)
-        os.replace(name, target)  # noqa: PTH105
+            entries.pop(key, None)  # so that it becomes the newest
+            entries[key] = entry
+            stream.write(msgspec.json.encode(dict(list(entries.items())[-_MAX_ENTRIES:])))
+        draft.replace(target)
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)  # noqa: PTH108
+        draft.unlink(missing_ok=True)
