@@ -289,6 +289,7 @@ def test_a_prediction_reads_back_as_it_was() -> None:
         {"low_us": 0},
         {"low_us": 1001},
         {"high_us": 999},
+        {"high_us": 10**30},
         {"p50_us": -1000, "low_us": -1001},
         {"p90_us": 900},
         {"basis": ""},

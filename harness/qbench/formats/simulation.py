@@ -7,6 +7,8 @@ import msgspec
 from qbench.errors import RunnerCrashedError, RunnerOutputError
 from qbench.records import Prediction, RawOutput
 
+_WEEK_US = 7 * 86_400 * 10**6
+
 
 def read(raw: RawOutput) -> Prediction:
     """Raises RunnerCrashedError and RunnerOutputError; see `qbench.formats.read`."""
@@ -24,7 +26,7 @@ def read(raw: RawOutput) -> Prediction:
 
 def _contradiction(told: Prediction) -> str | None:
     """What cannot be true about this prediction; None: nothing found."""
-    if not 0 < told.low_us <= told.p50_us <= told.high_us:
+    if not 0 < told.low_us <= told.p50_us <= told.high_us <= _WEEK_US:
         return f"a median of {told.p50_us} us in a band of {told.low_us} .. {told.high_us} us"
     if told.p90_us is not None and told.p90_us < told.p50_us:
         return f"a 90th percentile of {told.p90_us} us below a median of {told.p50_us} us"

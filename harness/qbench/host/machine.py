@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import platform
 from pathlib import Path
@@ -63,6 +62,8 @@ def _sysctl(name: str) -> str | None:
     """A string of macOS's sysctlbyname(3); None on systems that have no such function."""
     if platform.system() != "Darwin":
         return None
+    import ctypes
+
     value = ctypes.create_string_buffer(256)
     size = ctypes.c_size_t(len(value))
     if ctypes.CDLL(None).sysctlbyname(name.encode(), value, ctypes.byref(size), None, 0) != 0:
