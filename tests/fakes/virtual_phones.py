@@ -62,7 +62,9 @@ def adb_of(version: str, folder: Path) -> Iterator[Adb]:
     skip_without_userland()
     known = programs()
     if version not in known:
-        pytest.skip(f"NOT TESTED: adb {version} is not there; apt-get install adb (29), adbutils (36)")
+        pytest.skip(
+            f"NOT TESTED: adb {version} is not there; apt-get install adb (29), adbutils (36)"
+        )
     with pytest.MonkeyPatch.context() as patch, adb_server(known[version], folder) as server:
         patch.setenv("QBENCH_VIRTUAL_HOME", str(folder / "virtual"))
         patch.setenv("HOME", str(folder))

@@ -14,15 +14,16 @@ from pathlib import Path
 
 from qbench.adb import files, folders
 from qbench.adb.deadline import Deadline
-from qbench.adb.server import AdbServer, connect, query, request
+from qbench.adb.server import AdbServer, connect, query, receive, request
 from qbench.adb.shell import MarkedCommand, Output, run_with_protocol
 from qbench.adb.states import explained, shortened
 from qbench.adb.transport import Command, Completed, OnOutput, OnProgress, RemoteFile
 from qbench.clock import Clock, SystemClock
-from qbench.errors import CommandError, DeviceError
+from qbench.errors import CommandError, CommandTimeoutError, DeviceError
 
 WORK_FOLDER = "/data/local/tmp"  # where the shell user may write and execute, on every Android
 _FEATURES_TIMEOUT_S = 10.0
+_CLEANING_TIMEOUT_S = 2.0
 
 
 class AdbDevice:
@@ -79,8 +80,23 @@ class AdbDevice:
             with self.open(f"shell,v2,raw:{line}", deadline) as connection:
                 return run_with_protocol(connection, deadline, output)
         marked = MarkedCommand(line, WORK_FOLDER)
-        with self.open(f"exec:{marked.script}", deadline) as connection:
-            return marked.run(connection, deadline, output)
+        try:
+            with self.open(f"exec:{marked.script}", deadline) as connection:
+                return marked.run(connection, deadline, output)
+        except CommandTimeoutError:
+            self._end(marked)
+            raise
+
+    def _end(self, marked: MarkedCommand) -> None:
+        """Without the shell protocol nothing tells the shell that its host has gone."""
+        if marked.cleaning is None:
+            return
+        deadline = Deadline(_CLEANING_TIMEOUT_S)
+        try:
+            with self.open(f"exec:{marked.cleaning}", deadline) as connection:
+                receive(connection, 1, deadline)
+        except DeviceError:
+            return  # best effort: the timeout is what has to be told
 
     def open(self, service: str, deadline: Deadline) -> socket.socket:
         """A connection to a service of the device.

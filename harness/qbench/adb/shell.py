@@ -70,16 +70,26 @@ def run_with_protocol(connection: socket.socket, deadline: Deadline, output: Out
 class MarkedCommand:
     """A command for a device without shell_v2, wrapped so that its output tells all.
 
-    Printed are: its stdout, an end line with the exit code, its stderr, an end line.
+    Printed are: the shell's pid, its stdout, an end line with the exit code, its stderr, an end
+    line. adbd makes the shell the leader of a session and of a process group.
     """
 
     def __init__(self, command: str, folder: str) -> None:
         self._mark = f"qbench-{secrets.token_hex(8)}"
         kept = shlex.quote(f"{folder}/.{self._mark}")
+        self._kept = kept
+        self._pid: int | None = None
         self.script = (
-            f"sh -c {shlex.quote(command)} 2>{kept} </dev/null; r=$?; "
+            f"echo {self._mark}:$$; sh -c {shlex.quote(command)} 2>{kept} </dev/null; r=$?; "
             f"echo; echo {self._mark}:$r; cat {kept}; rm -f {kept}; echo; echo {self._mark}:end"
         )
+
+    @property
+    def cleaning(self) -> str | None:
+        """What ends the command and removes its traces, once it is known to run."""
+        if self._pid is None:
+            return None
+        return f"kill -9 -{self._pid} 2>/dev/null; rm -f {self._kept}"
 
     def run(self, connection: socket.socket, deadline: Deadline, output: Output) -> int:
         """Read an `exec:` service of `script` to its last line and return the exit code.
@@ -87,6 +97,7 @@ class MarkedCommand:
         Raises DisconnectedError when the stream ends before it, CommandTimeoutError.
         """
         mark = self._mark.encode()
+        pid_line = re.compile(mark + rb":(\d+)\n")
         code_line = re.compile(rb"\n" + mark + rb":(\d+)\n")
         last_line = b"\n" + mark + b":end\n"
         unread = bytearray()
@@ -99,10 +110,15 @@ class MarkedCommand:
                     hint="reconnect the device and run it again",
                 )
             unread += data
+            if self._pid is None:
+                if not (first := pid_line.match(unread)):
+                    continue
+                self._pid = int(first[1])
+                del unread[: first.end()]
             if code is None and (found := code_line.search(unread)):
+                code = int(found[1])
                 output.add("stdout", bytes(unread[: found.start()]))
                 del unread[: found.end()]
-                code = int(found[1])
             if code is not None and unread.endswith(last_line):
                 output.add("stderr", bytes(unread[: -len(last_line)]))
                 return code
