@@ -145,6 +145,7 @@ def a_measurement(
     warnings: tuple[str, ...] = (),
 ) -> Measurement:
     samples = tuple(latencies_us)
+    wait_us = None if wait_ratio is None else round(1e6 * wait_ratio / (1 - wait_ratio))
     return Measurement(
         init_latency_us=init_us,
         first_invoke_latency_us=first_us,

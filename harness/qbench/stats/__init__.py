@@ -1,0 +1,25 @@
+"""From run records to what may be said of them: summaries, verdicts, ratios.
+
+Pure functions of values, no I/O. The run (one process) is the unit of all inference.
+"""
+
+from qbench.stats.comparison import Method, Ratio, Refusal, Verdict
+from qbench.stats.multiple import holm, with_holm
+from qbench.stats.percentiles import percentile_us
+from qbench.stats.planning import detectable_ratio, runs_to_settle
+from qbench.stats.ratios import ratio
+from qbench.stats.summaries import summarize
+
+__all__ = [
+    "Method",
+    "Ratio",
+    "Refusal",
+    "Verdict",
+    "detectable_ratio",
+    "holm",
+    "percentile_us",
+    "ratio",
+    "runs_to_settle",
+    "summarize",
+    "with_holm",
+]

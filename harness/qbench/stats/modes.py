@@ -1,0 +1,74 @@
+"""Does a case have two latencies? (A process on a big core or on a little one, say.)"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MIN_BIC_GAIN = 10.0
+MIN_SHARE = 0.10  # of the rarer mode: fewer are outliers
+MIN_GAP = 0.10  # log; clocks and core types differ by more, scatter between runs by less
+MIN_SEPARATION = 3.0  # gap over the modes' standard deviation (root mean square of both)
+_MAX_SAMPLES = 2000
+_STEPS = 60
+
+
+class TwoModes(NamedTuple):
+    """`gap` is the log of the ratio of the two latencies, `share` that of the slower one."""
+
+    gap: float
+    share: float
+
+
+def two_modes(latencies_us: NDArray[np.float64], *, tick_us: int) -> TwoModes | None:
+    """A mixture of two normals on the log latencies, if it fits far better than one.
+
+    Shape (n,), the invokes of all runs. More than 2,000 are thinned evenly in order of size.
+    Expectation maximisation from a split halfway between the 10th and the 90th percentile;
+    accepted on a gain in BIC, shares, gap and separation (the constants of this module). Two
+    neighbouring ticks of a coarse clock are not two modes.
+    """
+    import numpy as np
+
+    logs = np.sort(np.log(np.maximum(latencies_us, 0.5)))
+    if len(logs) < MIN_BIC_GAIN:
+        return None
+    logs = logs[:: -(-len(logs) // _MAX_SAMPLES)]
+    low, centre, high = np.quantile(logs, [0.1, 0.5, 0.9])
+    floor = 0.3 * tick_us / float(np.exp(centre))  # standard deviation of a uniform tick
+    spread = max(1.4826 * float(np.median(np.abs(logs - centre))), floor)
+    logs = logs[np.abs(logs - centre) <= max(6 * spread, 3 * (high - low))]
+    is_slow = logs > (low + high) / 2
+    if is_slow.all() or not is_slow.any():
+        return None
+    n = len(logs)
+    one = -n * np.log(max(float(logs.std()), floor)) - n / 2
+    share = np.array([1 - is_slow.mean(), is_slow.mean()])
+    mean = np.array([logs[~is_slow].mean(), logs[is_slow].mean()])
+    deviation = np.array([logs[~is_slow].std(), logs[is_slow].std()]).clip(min=floor)
+    two = -np.inf
+    for _ in range(_STEPS):
+        joint = np.log(share) - np.log(deviation) - ((logs[:, None] - mean) / deviation) ** 2 / 2
+        top = joint.max(axis=1, keepdims=True)
+        density = np.exp(joint - top)
+        sums = density.sum(axis=1, keepdims=True)
+        two = float((top + np.log(sums)).sum())
+        member = density / sums
+        counts = member.sum(axis=0) + 1e-9
+        share = counts / counts.sum()
+        mean = (member * logs[:, None]).sum(axis=0) / counts
+        squares = (member * (logs[:, None] - mean) ** 2).sum(axis=0)
+        deviation = np.sqrt(squares / counts).clip(min=floor)
+    gap = float(abs(mean[1] - mean[0]))
+    separation = gap / float(np.sqrt((deviation**2).mean()))
+    gain = 2 * (two - one) - 3 * np.log(n)  # three more parameters
+    is_accepted = (
+        gain > MIN_BIC_GAIN
+        and share.min() >= MIN_SHARE
+        and gap >= max(MIN_GAP, 2 * tick_us / float(np.exp(centre)))
+        and separation > MIN_SEPARATION
+    )
+    return TwoModes(gap, float(share[np.argmax(mean)])) if is_accepted else None
