@@ -22,6 +22,7 @@ from qbench.adb.states import explained
 from qbench.adb.transport import OnProgress, transfer_timeout_s
 from qbench.errors import (
     CommandError,
+    CommandTimeoutError,
     DeviceError,
     DisconnectedError,
     InputError,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from qbench.adb.device import AdbDevice
 
 _ATTEMPTS = 3  # a damaged transfer is tried again
-_CLEAN_UP_TIMEOUT_S = 5.0
+_CLEAN_UP_TIMEOUT_S = 2.0
 _PROGRESS_BYTES = 1 << 20
 
 
@@ -53,6 +54,7 @@ def push(
     sha256: str | None,
 ) -> None:
     """See Transport.push."""
+    sync.check_path(target)
     origin = _source(device, source)
     deadline = Deadline(timeout_s or transfer_timeout_s(origin.size_bytes))
     part = f"{target.rpartition('/')[0]}/.qbench-{secrets.token_hex(8)}.part"
@@ -63,7 +65,9 @@ def push(
             if _put_in_place(device, part, target, digest, deadline):
                 return
         except DeviceError as error:
-            _remove(device, part)
+            # adbd itself removes what a broken stream had brought.
+            if not isinstance(error, CommandTimeoutError | DisconnectedError):
+                _remove(device, part)
             raise error if error.serial else explained(error, device.serial, what) from None
         except BaseException:
             _remove(device, part)
@@ -163,6 +167,7 @@ def pull(
     on_progress: OnProgress | None,
 ) -> None:
     """See Transport.pull."""
+    sync.check_path(source)
     what = f"pull {source}"
     part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(8)}.part")
     try:

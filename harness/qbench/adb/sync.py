@@ -20,7 +20,7 @@ from qbench.adb.transport import RemoteFile
 from qbench.errors import CommandError, DeviceStorageError, DisconnectedError, InputError
 
 BLOCK_BYTES = 64 * 1024
-_MAX_PATH_BYTES = 1024
+_MAX_PATH_BYTES = 960  # adb takes 1024, of which a few are for the mode and a temporary name
 _BLOCKS_PER_SEND = 16  # about 1 MiB with each system call
 _REQUEST = struct.Struct("<4sI")
 _STAT_V1 = struct.Struct("<4sIII")
@@ -137,12 +137,19 @@ def entries(
             yield RemoteFile(name=name, mode=mode, size_bytes=size, modified_s=modified_s)
 
 
-def _encode_path(name: bytes, path: str, suffix: bytes = b"") -> bytes:
+def check_path(path: str) -> None:
+    """Raises InputError for what cannot be a path on a device."""
     raw = os.fsencode(path)
     if not path.startswith("/") or b"\0" in raw:
         raise InputError(f"{path!r}: not an absolute path on a device")
-    if len(raw + suffix) > _MAX_PATH_BYTES:
-        raise InputError(f"{path[:40]}...: {len(raw)} bytes, adb takes paths up to 1000 bytes")
+    if len(raw) > _MAX_PATH_BYTES:
+        raise InputError(
+            f"{path[:40]}...: a path of {len(raw)} bytes, adb takes up to {_MAX_PATH_BYTES}"
+        )
+
+
+def _encode_path(name: bytes, path: str, suffix: bytes = b"") -> bytes:
+    raw = os.fsencode(path)
     return _REQUEST.pack(name, len(raw + suffix)) + raw + suffix
 
 
