@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ def print_results(
 ) -> None:
     """The table, what its words mean, and what the reader has to know about single rows."""
     console.print(_table(rows))
+    console.print()
     for line in (*_legend(device, host, rows), *_notes(rows)):
         console.print(line, soft_wrap=False)
 
@@ -69,7 +71,7 @@ def _cells(row: Row) -> tuple[Text, ...]:
 
     s = row.summary
     case = s.case
-    style = "magenta" if case.origin is Origin.SIMULATED else ""
+    style = "cyan" if case.origin is Origin.SIMULATED else ""
     name = f"  {case.delegate}"
     if s.cpu_fallback:
         name += " -> CPU"
@@ -129,10 +131,10 @@ def _legend(device: DeviceInfo, host: DeviceInfo | None, rows: Sequence[Row]) ->
         yield Text(
             f"SIMULATED: computed for {device.name} ({device.title}), not measured; "
             "range = 90 % band",
-            style="magenta",
+            style="cyan",
         )
         for tier in sorted({s.tier for s in summaries if s.tier is not None}):
-            yield Text(f"  {_TIER_WORDS[tier]}", style="magenta")
+            yield Text(f"  {_TIER_WORDS[tier]}", style="cyan")
     if host is not None and any(s.case.origin is Origin.HOST for s in summaries):
         runs = max(s.runs for s in summaries if s.case.origin is Origin.HOST)
         yield Text(
@@ -147,27 +149,37 @@ def _legend(device: DeviceInfo, host: DeviceInfo | None, rows: Sequence[Row]) ->
 
 
 def _notes(rows: Sequence[Row]) -> Iterable[Text]:
-    """What is to be said about single rows: a text that is true of several rows once, for all of
-    them; the rest row by row."""
+    """What is to be said about single rows. Texts that differ in their numbers only are told
+    once, with the range of each number, for all the rows they are true of."""
     from rich.text import Text
 
-    said: dict[tuple[str, str], list[str]] = {}
+    said: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in rows:
         s = row.summary
         where = f"{s.case.model} {s.case.precision} {s.case.delegate}@{s.case.device}"
         taints = [("taint", t.value) for t in s.taints]
         notes = [("note", w) for w in s.warnings]
-        for kind_and_text in (*_failures(s), *taints, *notes):
-            said.setdefault(kind_and_text, []).append(where)
+        for kind, text in (*_failures(s), *taints, *notes):
+            said.setdefault((kind, _NUMBER.sub("#", text)), []).append((text, where))
     styles = {"note": "yellow", "taint": "yellow", "failed": "red"}
-    of_one: dict[tuple[str, str], list[str]] = {}
-    for (kind, text), places in said.items():
-        if len(places) == 1:
-            of_one.setdefault((kind, places[0]), []).append(text)
-        else:
-            yield Text(printable(f"{kind}: {text} [{_listed(places)}]"), style=styles[kind])
-    for (kind, place), texts in of_one.items():
-        yield Text(printable(f"{kind}: {place}: {'; '.join(texts)}"), style=styles[kind])
+    for (kind, _), true_of in said.items():
+        text = _ranges([text for text, _ in true_of])
+        places = _listed([where for _, where in true_of])
+        yield Text(printable(f"{kind}: {text} [{places}]"), style=styles[kind])
+
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+def _ranges(texts: Sequence[str]) -> str:
+    """`9 of 10`, `3 of 10` -> `3-9 of 10`."""
+    columns = iter(zip(*(_NUMBER.findall(text) for text in texts), strict=True))
+
+    def merged(_: re.Match[str]) -> str:
+        ordered = sorted(set(next(columns)), key=float)
+        return ordered[0] if len(ordered) == 1 else f"{ordered[0]}-{ordered[-1]}"
+
+    return _NUMBER.sub(merged, texts[0])
 
 
 def _failures(summary: Summary) -> list[tuple[str, str]]:
