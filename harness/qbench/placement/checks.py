@@ -160,7 +160,7 @@ def options(wanted: dict[str, Any], who: str) -> Check:
                 fits = rule.get("min", number) <= number <= rule.get("max", number)
                 words = " and ".join(f"{k} {v}" for k, v in rule.items())
             elif isinstance(rule, list):
-                fits, words = value in rule, either(rule)
+                fits, words = value in rule, either(word for word in rule if word is not None)
             else:
                 fits, words = number == rule, str(rule)
             if not fits:
@@ -209,6 +209,20 @@ def wrong_type(
 
 
 @check
+def refused_types(wanted: dict[str, list[str]], who: str) -> Check:
+    """The opposite of `types`: data types that are not taken."""
+
+    def answer(node: Node) -> str | None:
+        for where, dtypes in wanted.items():
+            for name, tensor in pick(node, where):
+                if tensor is not None and tensor.dtype in dtypes:
+                    return f"{who} does not take {tensor.dtype} as {name} of {node.label}"
+        return None
+
+    return answer
+
+
+@check
 def rank(wanted: dict[str, Any], who: str) -> Check:
     """`{in0: 4, "in*": [0, 4]}`: number of dimensions."""
 
@@ -224,6 +238,12 @@ def rank(wanted: dict[str, Any], who: str) -> Check:
         return None
 
     return answer
+
+
+@check
+def max_rank(limit: int, who: str) -> Check:
+    """Of every tensor of the node, constants as well."""
+    return rank({"in*": [0, limit], "out*": [0, limit]}, who)
 
 
 @check
@@ -273,22 +293,6 @@ def constant(positions: list[int], who: str) -> Check:
             tensor = node.inputs[position]
             if tensor is not None and not tensor.is_constant:
                 return f"{who} takes {node.label} only if input {position} is a constant"
-        return None
-
-    return answer
-
-
-@check
-def values(wanted: dict[str, Any], who: str) -> Check:
-    """`{in1: {min: 1}}`: bounds for every element of a constant, where the file tells them."""
-
-    def answer(node: Node) -> str | None:
-        for where, rule in wanted.items():
-            for name, tensor in pick(node, where):
-                for value in (tensor.values or ()) if tensor is not None else ():
-                    if not rule.get("min", value) <= value <= rule.get("max", value):
-                        words = " and ".join(f"{k} {v}" for k, v in rule.items())
-                        return f"{who} takes {name} of {node.label} with {words}; it has {value}"
         return None
 
     return answer

@@ -124,7 +124,7 @@ def depthwise_shapes(node: Node, who: str) -> str | None:
         data.shape[0] == output.shape[0]
         and filters.shape[3] == channels
         and channels == data.shape[3] * (node.options.depth_multiplier or 0)
-        and (bias is None or bias.elements == channels)
+        and (len(node.input_ids) < 3 or (1 if bias is None else bias.elements) == channels)
     )
     return None if fits else f"the shapes of this {node.label} do not fit one another"
 

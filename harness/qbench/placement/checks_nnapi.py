@@ -25,7 +25,9 @@ VERSIONS = {
 def too_old(arg: tuple[str, int], who: str) -> Check:
     """What the loader makes of `since: 29` where the device is older."""
     wanted, level = arg
-    return lambda node: f"{who} takes {node.label} since {VERSIONS[wanted]}; this device is {level}"
+    return lambda node: (
+        f"{who} takes {node.label} since {VERSIONS[wanted]}; this device has {level}"
+    )
 
 
 def _hybrid(node: Node, weights: int) -> bool:
@@ -255,7 +257,8 @@ def input_types(wanted: list[list[str]], who: str) -> Check:
     def answer(node: Node) -> str | None:
         if len(node.input_ids) != len(wanted):
             return f"{who} takes {node.label} with {len(wanted)} inputs only"
-        for position, (tensor, kinds) in enumerate(zip(node.inputs, wanted, strict=True)):
+        for position, kinds in enumerate(wanted):
+            tensor = node.inputs[position]
             if tensor is not None and tensor.dtype not in kinds:
                 return (
                     f"{who} takes {'/'.join(kinds)} as input {position} of {node.label}; "

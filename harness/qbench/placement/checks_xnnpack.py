@@ -228,7 +228,9 @@ def gemm_types(node: Node, who: str) -> str | None:
         return f"{who} takes {node.label} only if the weights' zero point is 0"
     per_byte = {"int4": 2, "int2": 4}.get(filters.dtype, 1)
     if filters.shape[-1] % per_byte:
-        return f"{who} takes {filters.dtype} weights only if their columns fill whole bytes"
+        return (
+            f"{who} takes {filters.dtype} {node.label} only if a row of weights fills whole bytes"
+        )
     return None
 
 

@@ -41,10 +41,10 @@ def quantizes_float_or_rescales(node: Node, who: str) -> str | None:
     if data is None or output is None or data.dtype in ("float32", "float16"):
         return None
     if data.dtype != output.dtype:
-        return f"{who} does not requantize {data.dtype} to {output.dtype}"
+        return f"{who} does not take {node.label} of {data.dtype} to {output.dtype}"
     into, out = _scale(data), _scale(output)
     if not into or not out or not 1 / 256 <= into / out <= 128:
-        return f"{who} requantizes only within a ratio of scales of 1/256 to 128"
+        return f"{who} takes {node.label} within a ratio of scales of 1/256 to 128 only"
     return None
 
 

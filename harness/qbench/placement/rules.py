@@ -45,7 +45,7 @@ class RuleSet(msgspec.Struct, frozen=True):
         """Why the delegate does not take the node, in words; None: it takes it."""
         checks = self.ops.get(node.label)
         if checks is None:
-            return f"{self.who} has no {node.label}"
+            return f"{self.who} does not know {node.label}"
         for check in (*checks, *self.everywhere):
             reason = check(node)
             if reason is not None:
