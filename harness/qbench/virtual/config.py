@@ -40,6 +40,9 @@ class VirtualConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     uid: int = SHELL_UID  # ROOT_UID: a rooted device, adbd runs as root
     data_bytes: int = 4 * 1024**3  # size of /data; a tmpfs takes only what is in it
     boot_s: float = 3.0
+    max_khz: dict[int, int] = {}  # of each core
+    full_load_w: float | None = None
+    time_scale: float = 1.0  # how fast the device heats and cools; 0: never
     jail: JailKind = "auto"
 
 

@@ -48,6 +48,8 @@ class _Control:
             device.drop_connections()
         elif op == "authorize":
             device.authorize()
+        elif op == "revoke":
+            device.revoke()
         elif op == "vanish":
             device.vanish()
         elif op == "appear":

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 
 from qbench.virtual.auth import BadKeyError, PublicKey, read_public_key
-from qbench.virtual.config import VirtualConfig
+from qbench.virtual.config import Authorization, VirtualConfig
 from qbench.virtual.connection import Connection
 from qbench.virtual.faults import LinkFaults, LinkGate
 from qbench.virtual.jail import Jail
@@ -29,7 +29,7 @@ class VirtualDevice:
         on_reboot: Callable[[], None],
     ) -> None:
         self.features = config.features
-        self.authorization = config.authorization
+        self.authorization: Authorization = config.authorization
         self.keys: list[PublicKey] = [read_public_key(key.encode()) for key in config.keys]
         self.jail = jail
         self.gate = LinkGate(LinkFaults())
@@ -98,6 +98,12 @@ class VirtualDevice:
             return
         if self.authorization == "ask":
             self._waiting.append(connection)
+
+    def revoke(self) -> None:
+        """Forget every key, as `Revoke USB debugging authorizations` does."""
+        self.authorization = "ask"
+        self.keys.clear()
+        self.drop_connections()
 
     def authorize(self) -> None:
         """Agree: remember the offered keys and let the waiting hosts in."""

@@ -127,6 +127,10 @@ class _Init:
             namespaces.set_data_read_only(arguments["is_read_only"])
         elif op == "forget_runtime":
             namespaces.forget_runtime()
+        elif op == "fill_data":
+            namespaces.fill_data(arguments["left_bytes"])
+        elif op == "empty_data":
+            namespaces.empty_data()
         else:
             raise ValueError(f"unknown request {op!r}")
 

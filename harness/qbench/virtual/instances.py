@@ -90,21 +90,35 @@ def launch(
 
 
 def load(folder: Path) -> Instance | None:
-    """The instance of a folder; None when there is none or its process is gone."""
+    """The instance of a folder; None when there is none or its process is gone.
+
+    Raises InputError for a file that this version of qbench did not write.
+    """
     try:
         raw = (folder / INSTANCE_FILE).read_bytes()
     except OSError:
         return None
-    instance = msgspec.json.decode(raw, type=Instance)
+    try:
+        instance = msgspec.json.decode(raw, type=Instance)
+    except msgspec.DecodeError as error:
+        raise InputError(
+            f"{folder / INSTANCE_FILE}: of another version of qbench: {error}",
+            hint=f"end the process whose pid it tells, then remove {folder}",
+        ) from None
     return instance if start_ticks(instance.pid) == instance.start_ticks else None
 
 
 def running() -> tuple[Instance, ...]:
-    """All that run, by serial."""
-    if not home().is_dir():
-        return ()
-    found = (load(folder) for folder in sorted(home().iterdir()))
-    return tuple(instance for instance in found if instance is not None)
+    """All that run, by serial; those of another version of qbench are left out."""
+    found = []
+    for folder in sorted(home().iterdir()) if home().is_dir() else []:
+        try:
+            instance = load(folder)
+        except InputError:
+            continue
+        if instance is not None:
+            found.append(instance)
+    return tuple(found)
 
 
 def find(serial: str) -> Instance:
@@ -155,6 +169,15 @@ def stop(serial: str) -> None:
     finally:
         os.close(process)
     shutil.rmtree(folder)
+
+
+def kill(serial: str) -> None:
+    """SIGKILL to a device, as when its power is lost; its folder stays. Raises NoDeviceError."""
+    process = os.pidfd_open(find(serial).pid)
+    try:
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    finally:
+        os.close(process)
 
 
 def _has_ended(process: int) -> bool:

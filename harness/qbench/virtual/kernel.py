@@ -9,10 +9,10 @@ from qbench.records import DeviceProfile
 KERNEL_RELEASE = "5.10.0-qbench-virtual"
 MEMORY_KIB = 7_692_288  # what an 8 GB phone shows as MemTotal
 MIN_KHZ = 300_000
-START_C = 30.0
 BOOT_ID = ".device/proc/sys!kernel!random!boot_id"
 PROPS = ".device/props"
 THERMAL_STATUS = ".device/thermal_status"
+CLOCK_OFFSET = ".device/clock_offset_s"
 
 # Linux arch/arm64/include/asm/cputype.h, by the profiles' names of core types.
 _PART_NUMBERS = {
@@ -38,6 +38,7 @@ def nodes(profile: DeviceProfile) -> dict[str, str]:
         ".device/kernel_release": KERNEL_RELEASE + "\n",
         PROPS: boot_props(is_complete=True),
         THERMAL_STATUS: "0\n",
+        CLOCK_OFFSET: "0\n",
     }
 
 
@@ -55,9 +56,13 @@ def fresh_boot_id() -> str:
     return f"{uuid.uuid4()}\n"
 
 
-def thermal_zone(name: str) -> str:
-    """Path of the node with the temperature (thousandths of a degree) of a zone."""
-    return f"sys/devices/virtual/thermal/thermal_zone{_ZONES.index(name)}/temp"
+def max_khz(profile: DeviceProfile) -> dict[int, int]:
+    """Core number -> its highest clock."""
+    return {
+        core: cluster.max_khz or MIN_KHZ
+        for cluster in profile.cpu.clusters
+        for core in cluster.cores
+    }
 
 
 def _cpufreq(profile: DeviceProfile) -> dict[str, str]:
@@ -88,7 +93,7 @@ def _thermal() -> dict[str, str]:
     for number, name in enumerate(_ZONES):
         folder = f"sys/devices/virtual/thermal/thermal_zone{number}"
         found[f"{folder}/type"] = f"{name}\n"
-        found[f"{folder}/temp"] = f"{round(START_C * 1000)}\n"
+        found[f"{folder}/temp"] = "30000\n"
     return found
 
 
@@ -96,7 +101,7 @@ def _battery() -> dict[str, str]:
     folder = "sys/class/power_supply"
     return {
         f"{folder}/battery/capacity": "87\n",
-        f"{folder}/battery/temp": f"{round(START_C * 10)}\n",
+        f"{folder}/battery/temp": "300\n",
         f"{folder}/battery/status": "Discharging\n",
         f"{folder}/battery/voltage_now": "4100000\n",
         f"{folder}/battery/current_now": "-250000\n",

@@ -145,3 +145,20 @@ def forget_runtime() -> None:
     """What a reboot clears: properties that were set."""
     for file in Path("/dev/__properties__").iterdir():
         file.unlink()
+
+
+_FILLER = Path("/data/.filler")
+
+
+def fill_data(left_bytes: int) -> None:
+    """Leave only so much room on /data, for everybody."""
+    empty_data()
+    found = os.statvfs("/data")
+    taken_bytes = found.f_bavail * found.f_frsize - left_bytes
+    if taken_bytes > 0:
+        with _FILLER.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, taken_bytes)
+
+
+def empty_data() -> None:
+    _FILLER.unlink(missing_ok=True)

@@ -19,11 +19,14 @@ def describe(profile_name: str, serial: str) -> VirtualConfig:
     Raises ProfileError, InputError for a serial that cannot be one.
     """
     profile = profiles.load(profile_name)
+    power_mw = profile.thermal.sustained_power_mw if profile.thermal else None
     return VirtualConfig(
         serial=serial,
         profile=profile_name,
         root=str(instances.folder_of(serial) / "root"),
         props=kernel.props(profile, serial),
+        max_khz=kernel.max_khz(profile),
+        full_load_w=power_mw / 1000 if power_mw is not None else None,
     )
 
 
