@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from qbench.errors import QBenchError, RunnerError
-from qbench.formats import host_run, simulation
+from qbench.formats import benchmark_model, host_run, runner, simulation
 from qbench.records import Failure, Measurement, OutputFormat, Prediction, RawOutput
 
 
@@ -28,6 +28,10 @@ def read(raw: RawOutput) -> Measurement | Prediction:
             return host_run.read(raw)
         case OutputFormat.SIMULATION:
             return simulation.read(raw)
+        case OutputFormat.BENCHMARK_MODEL:
+            return benchmark_model.read_raw(raw)
+        case OutputFormat.ANDROID_RUN:
+            return runner.read(raw)
     assert_never(raw.format)
 
 

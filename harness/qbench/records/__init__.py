@@ -32,6 +32,7 @@ from qbench.records.model import (
     TensorInfo,
 )
 from qbench.records.run import (
+    Asked,
     Case,
     Failure,
     Interval,
@@ -59,6 +60,7 @@ from qbench.records.run import (
 
 __all__ = [
     "Android",
+    "Asked",
     "Case",
     "Cluster",
     "ComputeUnit",

@@ -42,6 +42,18 @@ class DeviceState(msgspec.Struct, frozen=True, omit_defaults=True):
     temperature_c: float | None = None
     cpu_khz: int | None = None  # of the fastest core, now
     governor: str | None = None
+    # Devices with Android only.
+    uptime_s: float | None = None
+    boot_id: str | None = None
+    thermal_status: int | None = None  # Android's: 0 none, 1 light ... 6 shutdown
+    battery_level_ratio: float | None = None
+    battery_temperature_c: float | None = None
+    battery_current_ua: int | None = None  # its sign is the driver's: makers differ
+    battery_voltage_mv: int | None = None
+    is_charging: bool | None = None
+    is_screen_on: bool | None = None
+    is_power_saving: bool | None = None
+    is_fixed_performance: bool | None = None  # Android's fixed-performance mode, set by qbench
 
 
 class DeviceInfo(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -55,6 +67,14 @@ class DeviceInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     cores: int | None = None
     runtime: str | None = None  # "ai-edge-litert 2.3.0", ...
     profile: str | None = None
+    # Devices with Android only.
+    serial: str | None = None
+    soc: str | None = None
+    board: str | None = None
+    abi: str | None = None  # arm64-v8a, ...
+    api_level: int | None = None
+    fingerprint: str | None = None  # of the system's build
+    warnings: tuple[str, ...] = ()
 
 
 # DeviceProfile and its parts: one YAML file under device_profiles/ (README.md there explains every

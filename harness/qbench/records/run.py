@@ -37,6 +37,8 @@ class OutputFormat(StrEnum):
 
     HOST_RUN = "host_run"  # one JSON object from qbench.host's child process
     SIMULATION = "simulation"  # one JSON object from qbench.simulator
+    BENCHMARK_MODEL = "benchmark_model"  # the log of TFLite's tool, of any generation
+    ANDROID_RUN = "android_run"  # the same, with what android_runner saw around it
 
 
 class UnitNodes(msgspec.Struct, frozen=True):
@@ -67,6 +69,24 @@ class Placement(msgspec.Struct, frozen=True):
     proof: Proof
     refused: tuple[RefusedNode, ...] = ()
     evidence: tuple[str, ...] = ()
+
+
+class Taint(StrEnum):
+    """What makes a number less than clean; part of the metric's identity."""
+
+    CONTENDED = "CONTENDED"  # run-queue wait above 2 % of the time on the processor
+    FEW_RUNS = "FEW_RUNS"  # fewer than 5 runs: no verdict between two such things
+    UNLOCKED_CLOCKS = "UNLOCKED_CLOCKS"
+    UNKNOWN_CONTENTION = "UNKNOWN_CONTENTION"  # the system does not tell run-queue waits
+    # Of devices with Android; all but THERMAL are known before the first run.
+    EMULATOR = "EMULATOR"
+    LOW_BATTERY = "LOW_BATTERY"  # below 25 %, or saving power
+    CHARGING = "CHARGING"  # charging heats
+    THERMAL = "THERMAL"  # not cool when asked to be, or throttled
+    SCREEN_ON = "SCREEN_ON"
+    STALE_BINARY = "STALE_BINARY"  # a benchmark_model of an old form
+    UNKNOWN_SOC = "UNKNOWN_SOC"  # no profile matches the device
+    WIFI_ADB = "WIFI_ADB"  # the radio is busy with what adb carries
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,12 +144,26 @@ class Failure(msgspec.Struct, frozen=True, tag="failure", tag_field="kind"):
     attempts: int = 1
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """What the tool was asked for, so far as its log is judged by it.
+
+    `delegate` is the one whose flags were given: never `npu`. `accelerator` is NNAPI's.
+    """
+
+    delegate: Delegate
+    min_invokes: int
+    max_s: float
+    allow_fallback: bool = False
+    accelerator: str | None = None
+
+
 class RawOutput(msgspec.Struct, frozen=True):
     """What a runner said, verbatim, before anybody has read it.
 
     `exit_code` is the process's; negative: killed by that signal; None: it gave none.
     `error` is set when the backend itself failed (device lost, deadline passed); the streams
-    hold what had arrived until then.
+    hold what had arrived until then. `report` is what android_runner tells beside the streams,
+    `taints` what the backend knew of the device when the session began.
     """
 
     format: OutputFormat
@@ -140,6 +174,9 @@ class RawOutput(msgspec.Struct, frozen=True):
     tool: str  # what ran: name and version
     tool_sha256: str | None = None
     error: Failure | None = None
+    asked: Asked | None = None
+    report: str | None = None
+    taints: tuple[Taint, ...] = ()
 
 
 class RawRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +227,7 @@ class Measurement(msgspec.Struct, frozen=True, tag="measurement", tag_field="kin
     run_queue_wait_us: int | None = None
     peak_rss_bytes: int | None = None
     warnings: tuple[str, ...] = ()
+    taints: tuple[Taint, ...] = ()  # what the backend found; stats derives more from all runs
 
 
 class Prediction(msgspec.Struct, frozen=True, tag="prediction", tag_field="kind", kw_only=True):
@@ -252,15 +290,6 @@ class Stability(StrEnum):
     BIMODAL = "bimodal"
     CONTENDED = "contended"
     TOO_FEW = "too few"
-
-
-class Taint(StrEnum):
-    """What makes a number less than clean; part of the metric's identity."""
-
-    CONTENDED = "CONTENDED"  # run-queue wait above 2 % of the time on the processor
-    FEW_RUNS = "FEW_RUNS"  # fewer than 5 runs: no verdict between two such things
-    UNLOCKED_CLOCKS = "UNLOCKED_CLOCKS"
-    UNKNOWN_CONTENTION = "UNKNOWN_CONTENTION"  # the system does not tell run-queue waits
 
 
 class Interval(msgspec.Struct, frozen=True):

@@ -1,0 +1,125 @@
+#!/system/bin/sh
+# The part of qbench that runs on the device. PROTOCOL.md says what the host may ask and what it
+# gets. Written for mksh and toybox as Android has them: no dd, tr, expr, awk, bc; arithmetic is
+# 32 bits wide; no here-documents, which need a writable TMPDIR; nothing is ever evaluated.
+VERSION=1
+here=${0%/*}
+base=${here%/*}
+root=${QBENCH_RUNNER_ROOT:-} # in front of /sys and of /proc, but for processes; for tests
+
+. "$here/common.sh"
+. "$here/journal.sh"
+. "$here/snapshot.sh"
+. "$here/jobs.sh"
+
+# Start the runner of a session in the background, out of reach of what happens to this shell.
+verb_start() {
+	setsid sh "$here/runner.sh" $VERSION run "$1" </dev/null >"$base/sessions/$1/log" 2>&1 &
+	local tries=0 pid=$!
+	while [ $tries -lt 100 ] && kill -0 $pid 2>/dev/null; do
+		if owner_alive && [ "$owner_session" = "$1" ]; then
+			say "started $owner_pid"
+			return 0
+		fi
+		# A list without work is done before anybody looks.
+		[ -f "$base/sessions/$1/state" ] && { state_of "$1"; return 0; }
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	say "not-started $(tail -n 3 "$base/sessions/$1/log")"
+	return 1
+}
+
+# Until the result of a job is there, its runner is gone, or some seconds have passed.
+verb_wait() {
+	local wait_end is_alive
+	now_ds
+	wait_end=$((NOW_DS + $3 * 10))
+	while :; do
+		is_alive=no
+		owner_alive && [ "$owner_session" = "$1" ] && is_alive=yes
+		if [ -f "$base/sessions/$1/results/$2" ]; then
+			say result
+			return 0
+		fi
+		if [ $is_alive = no ]; then
+			say gone
+			state_of "$1"
+			tail -n 5 "$base/sessions/$1/log" 2>/dev/null | sed 's/^/log /'
+			return 0
+		fi
+		now_ds
+		if [ $NOW_DS -ge $wait_end ]; then
+			say running
+			state_of "$1"
+			return 0
+		fi
+		sleep 0.2
+	done
+}
+
+# After a host or a runner died: end what it left running and put the device back.
+verb_contact() {
+	local folder free
+	owner_alive || clear_after_death
+	owner_alive && say "busy $owner_session $owner_pid"
+	for folder in "$base"/sessions/*; do
+		[ -d "$folder" ] && state_of "${folder##*/}"
+	done
+	df -k "$base" | while read -r _ _ _ free _; do
+		case $free in '' | *[!0-9]*) ;; *) say "free_kb $free" ;; esac
+	done
+	return 0
+}
+
+verb_stop() {
+	local tries
+	if owner_alive; then
+		kill -TERM "$owner_pid" 2>/dev/null
+		tries=0
+		while owner_alive && [ $tries -lt 150 ]; do
+			sleep 0.1
+			tries=$((tries + 1))
+		done
+		owner_alive && kill -KILL "$owner_pid" 2>/dev/null
+		while owner_alive; do sleep 0.1; done
+	fi
+	verb_contact
+}
+
+# End the list after the job that runs now: another session waits for the device.
+verb_yield() {
+	put "$base/sessions/$1/yield" now
+}
+
+verb_forget() {
+	owner_alive && [ "$owner_session" = "$1" ] && { say "busy $owner_session $owner_pid"; return 1; }
+	rm -rf "$base/sessions/$1"
+}
+
+[ "$1" = $VERSION ] || {
+	say "runner version $VERSION, and the host speaks ${1:-none}"
+	exit 64
+}
+verb=$2
+# A session or job name becomes part of a path, so it is checked although the host made it.
+for name in "$3" "$4"; do
+	case $name in
+	*[!a-z0-9-]*) say "bad name"; exit 64 ;;
+	esac
+done
+case $verb in
+run | start | wait | yield | forget)
+	[ -d "$base/sessions/${3:-/none}" ] || { say "no session ${3:-}"; exit 65; } ;;
+esac
+case $verb in
+run) run_session "$3" ;;
+start) verb_start "$3" ;;
+wait) verb_wait "$3" "$4" "$5" ;;
+contact) verb_contact ;;
+stop) verb_stop ;;
+yield) verb_yield "$3" ;;
+forget) verb_forget "$3" ;;
+state) snapshot ;;
+*) say "unknown verb"; exit 64 ;;
+esac
