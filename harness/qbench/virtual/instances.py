@@ -176,6 +176,7 @@ def kill(serial: str) -> None:
     process = os.pidfd_open(find(serial).pid)
     try:
         signal.pidfd_send_signal(process, signal.SIGKILL)
+        _has_ended(process)
     finally:
         os.close(process)
 
