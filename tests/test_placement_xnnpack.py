@@ -3,6 +3,7 @@ how many pieces they are put, in which order."""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,10 @@ from fakes import nets, random_graphs, sweep
 from fakes.devices import device, route
 from fakes.graphs import Graph
 from fakes.runtime import Delegated, beside, delegated, predicted, read
+from fakes.sweep.mutants import mutants
+from fakes.sweep.parts import Case
 from models.real import built_in_models, face_detection_models
+from qbench.errors import ModelFileError
 from qbench.placement import GraphPlacement, place
 from qbench.placement.graph import Graph as PlacementGraph
 from qbench.placement.placing import choose
@@ -92,6 +96,49 @@ def test_every_operator_is_taken_when_the_runtime_takes_it_and_only_then() -> No
     assert not differing, f"{differing}\ntried: {len(models)} models"
     assert taken > 450, "the sweep must hold operators that are taken, too"
     assert turned_away < 40
+
+
+def taken_forms() -> list[Case]:
+    """One case of the sweep per operator and mixture of data types, of those that are taken."""
+    found: dict[tuple[str, tuple[str, ...]], Case] = {}
+    for case in sweep.builders():
+        model = sweep.cases()[case[0]]
+        with contextlib.suppress(ModelFileError):
+            info = read(model)
+            dtypes = tuple(sorted({tensor.dtype for tensor in info.main.tensors}))
+            if len(info.main.ops) == 1 and on_cpu(info).partitions:
+                found.setdefault((info.main.ops[0].label, dtypes), case)
+    return list(found.values())
+
+
+def check_mutants(step: int) -> int:
+    """Every `step`-th mutant of every form; returns how many were compared."""
+    cases = [case for form in taken_forms() for case in mutants(*form)]
+    differing = []
+    compared = 0
+    for name, build in cases[::step]:
+        model = build().to_bytes()
+        truth = delegated(model)
+        if truth is None:
+            continue
+        try:
+            info = read(model)
+        except ModelFileError:
+            continue  # a rank that no kernel takes: qbench turns the file away
+        compared += 1
+        if on_cpu(info).partitions != len(truth.pieces):
+            differing.append(f"{name}: runtime {len(truth.pieces)}")
+    assert not differing, f"{differing}\ntried: {compared} mutants"
+    return compared
+
+
+def test_with_one_thing_wrong_an_operator_is_refused_when_the_runtime_refuses_it() -> None:
+    assert check_mutants(11) > 400
+
+
+@pytest.mark.heavy
+def test_with_any_one_thing_wrong_an_operator_is_refused_when_the_runtime_refuses_it() -> None:
+    assert check_mutants(1) > 4500
 
 
 @settings(max_examples=60, deadline=None)

@@ -128,8 +128,8 @@ def slices_something(node: Node, who: str) -> str | None:
     begin, size = node.inputs[1], node.inputs[2]
     if begin is None or size is None or begin.rank != 1 or size.rank != 1:
         return f"{who} takes begin and size of {node.label} as vectors only"
-    if begin.shape != size.shape:
-        return f"begin and size of this {node.label} differ in length"
+    if begin.shape != size.shape or begin.elements > MAX_DIMS:
+        return f"{who} takes {node.label} with one begin and size for up to {MAX_DIMS} dimensions"
     if any(value <= 0 for value in size.values or ()):
         return f"{who} takes {node.label} only if every size is given as a positive number"
     if any(value < 0 for value in begin.values or ()):

@@ -6,9 +6,11 @@ Models need not be runnable: what is asked of them is who takes the operator.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 from fakes.sweep import elementwise, others, products, shapes
+from fakes.sweep.parts import Case
 
 FAMILIES = (
     elementwise.unary_cases,
@@ -34,9 +36,13 @@ FAMILIES = (
 def cases() -> dict[str, bytes]:
     """A readable name -> the model's bytes."""
     found: dict[str, bytes] = {}
-    for family in FAMILIES:
-        for name, build in family():
-            if name in found:
-                raise AssertionError(f"two cases are called {name}")
-            found[name] = build().to_bytes()
+    for name, build in builders():
+        if name in found:
+            raise AssertionError(f"two cases are called {name}")
+        found[name] = build().to_bytes()
     return found
+
+
+def builders() -> Iterator[Case]:
+    for family in FAMILIES:
+        yield from family()
