@@ -65,6 +65,23 @@ def logcat_time(stdout: str, stderr: str) -> Streams:
     return "--------- beginning of main\n" + "".join(f"{stamp}{line}\n" for line in lines), ""
 
 
+def logcat_tag(stdout: str, stderr: str) -> Streams:
+    lines = (stdout + "".join(_ended([stderr]))).splitlines()
+    return "".join(f"I/tflite: {line}\n" for line in lines), ""
+
+
+def logcat_long(stdout: str, stderr: str) -> Streams:
+    lines = (stdout + "".join(_ended([stderr]))).splitlines()
+    head = "[ 11-24 03:51:33.120  1234: 1234 I/tflite   ]"
+    return "".join(f"{head}\n{line}\n\n" for line in lines), ""
+
+
+def android_studio(stdout: str, stderr: str) -> Streams:
+    lines = (stdout + "".join(_ended([stderr]))).splitlines()
+    stamp = "2026-11-24 03:51:33.120  1234-1234  tflite                  org.tensorflow.lite  I  "
+    return "".join(f"{stamp}{line}\n" for line in lines), ""
+
+
 def logcat_echo(stdout: str, stderr: str) -> Streams:
     """An Android build: the console has all, and logcat, in the same file, has it once more."""
     return stdout, stderr + logcat(stdout, stderr)[0]
@@ -88,6 +105,9 @@ LAYOUTS: dict[str, Callable[[str, str], Streams]] = {
     "logcat": logcat,
     "logcat brief": logcat_brief,
     "logcat time": logcat_time,
+    "logcat tag": logcat_tag,
+    "logcat long": logcat_long,
+    "android studio": android_studio,
     "logcat echo": logcat_echo,
     "crlf": crlf,
     "coloured": coloured,

@@ -56,4 +56,4 @@ def read_log(
 
 
 def _text(path: Path | None) -> str:
-    return "" if path is None else path.read_bytes().decode("utf-8", errors="replace")
+    return "" if path is None else benchmark_model.decode_log(path.read_bytes())

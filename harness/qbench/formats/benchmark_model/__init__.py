@@ -11,7 +11,7 @@ import msgspec
 from qbench import errors
 from qbench.errors import NotDelegatedError, RunnerCrashedError, RunnerError, RunnerOutputError
 from qbench.formats.benchmark_model import completeness, litert, placement
-from qbench.formats.benchmark_model.capture import Capture, split_capture
+from qbench.formats.benchmark_model.capture import Capture, decode_log, split_capture
 from qbench.formats.benchmark_model.report import (
     DelegateUse,
     Generation,
@@ -38,6 +38,7 @@ __all__ = [
     "LogReport",
     "MemoryUse",
     "OpRow",
+    "decode_log",
     "read",
     "read_raw",
     "render_json",

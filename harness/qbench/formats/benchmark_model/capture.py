@@ -33,6 +33,13 @@ class Capture(msgspec.Struct, frozen=True):
     merged: bool
 
 
+def decode_log(data: bytes) -> str:
+    """The text of a saved log: UTF-8, or what a Windows shell made of it; never an error."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) and b"\x00" in data[:64]:
+        return data.decode("utf-16", errors="replace")
+    return data.decode("utf-8-sig", errors="replace")
+
+
 def split_capture(text: str) -> Capture:
     """Raises InputError if the text is not of this form."""
     text = text.replace("\r\n", "\n")

@@ -19,7 +19,7 @@ from qbench.formats.benchmark_model import litert
 from qbench.formats.benchmark_model.placement import FLAGS
 from qbench.formats.benchmark_model.report import Generation
 from qbench.formats.benchmark_model.scan import Scan
-from qbench.formats.benchmark_model.timings import Count, Summary, agree
+from qbench.formats.benchmark_model.timings import Count, Session, Summary, agree
 from qbench.records import Delegate, Failure
 
 _TIMEOUT_EXIT = 124  # of timeout(1), which sent the signal
@@ -177,9 +177,8 @@ def _contradicting(scan: Scan) -> Failure | None:
         )
     if not scan.summaries or len(scan.counts) != 2:
         return None
-    summary = scan.summaries[0]
-    pairs = list(_pairs(summary, scan))
-    for what, told, other in pairs:
+    warmup, measured = scan.counts
+    for what, told, other in _pairs(scan.summaries[0], warmup, measured, scan.sessions):
         if not agree(told, other):
             return failure_of(
                 RunnerOutputError, f"the log contradicts itself: {what} is {told} and {other} us"
@@ -187,17 +186,23 @@ def _contradicting(scan: Scan) -> Failure | None:
     return None
 
 
-def _pairs(summary: Summary, scan: Scan) -> Iterator[tuple[str, float | None, float | None]]:
-    warmup, measured = scan.counts
-    yield "the mean", summary.avg_us, measured.avg_us
+def _pairs(
+    summary: Summary, warmup: Count, measured: Count, sessions: list[Session]
+) -> Iterator[tuple[str, float | None, float | None]]:
+    yield "the mean", summary.avg_us, _six_digits(measured.avg_us)
     if warmup.runs > 0:
-        yield "the mean of the warm-up", summary.warmup_avg_us, warmup.avg_us
+        yield "the mean of the warm-up", summary.warmup_avg_us, _six_digits(warmup.avg_us)
         if summary.first_us is not None:
             yield "the first invoke", summary.first_us, warmup.first_us
     if summary.init_us is None:
         yield "initialisation", None, -1.0
-    for session in scan.sessions:
-        yield "initialisation", summary.init_us, session.init_us
+    for session in sessions:
+        yield "initialisation", _six_digits(summary.init_us), session.init_us
+
+
+def _six_digits(value: float | None) -> float | None:
+    """As a C++ stream prints it."""
+    return None if value is None else float(f"{value:.6g}")
 
 
 def _too_short(scan: Scan, asked_runs: int | None, asked_max_s: float | None) -> Failure | None:

@@ -18,7 +18,7 @@ _COUNT = r"\d{1,9}"
 _NAME = r"\S{1,80}"
 _CREATED = re.compile(rf"(?P<name>{_NAME}) delegate created\.\s{{0,9}}")
 _RUNTIME_CREATED = re.compile(
-    r"Created TensorFlow Lite (?:XNNPACK )?delegate for (?P<name>[\w ()]{1,40})\.\s{0,9}"
+    r"Created TensorFlow Lite (?:[XY]NNPACK )?delegate for (?P<name>[\w ()]{1,40})\.\s{0,9}"
 )
 _APPLIED = re.compile(
     rf"(?:Explicitly applied|Applied) (?P<name>{_NAME}) delegate"
@@ -62,6 +62,13 @@ _DRIVER = re.compile(
     r"\((?P<best>[^()]{1,80})\)|partitionTheWork\w{0,20}: only one best device: \d{1,6} = "
     r"(?P<only>\S{1,80})|finish: compilation finished successfully on (?P<on>\S{1,80}))"
 )
+# The NNAPI support library tells its devices itself.
+_SUPPORT_LIBRARY = re.compile(
+    r"(?:Execution|Compilation) info: getSessionId=.{0,400}? getDeviceIds=(?P<ids>\S{1,200})"
+)
+_REFUSED_BY_NNAPI = re.compile(
+    r"Operator (?P<op>\S{1,80}) \(v\d{1,6}\) refused by NNAPI delegate: .{0,400}"
+)
 _STATE_OP = re.compile(
     rf" {{0,8}}Node {{1,9}}(?P<node>{_COUNT}) Operator "
     r"(?:Builtin Code {1,9}\d{1,6}|Custom Name) (?P<name>\S{1,200})"
@@ -82,6 +89,10 @@ _REFUSAL_PREFIXES = tuple(_REFUSALS)
 _NOTES = (
     "Disallowed CPU fallback detected",
     "Restored original execution plan",
+    "Attempting to use a delegate that only supports static-sized tensors",
+    "Hexagon delegate: cannot have this many",
+    "Failed to fetch Hexagon NN version",
+    "Incompatible versions between interface library",
     "NN API returned error",
     "Loaded OpenCL library",
     "Initialized OpenCL-based API",
@@ -91,17 +102,20 @@ _NOTES = (
     "loaded libcdsprpc",
     "XNNPack file-backed weight cache",
     "XNNPack FP16 inference enabled",
-    "XNNPACK weight cache",
+    "XNNPack weight cache",
+    "Found serialized data for model",
 )
 _MOST_EVIDENCE = 500
-_FAMILIES = ("xnnpack", "nnapi", "hexagon", "qnn", "coreml", "flex", "external", "stable")
+_FAMILIES = (
+    *("xnnpack", "ynnpack", "nnapi", "hexagon", "qnn", "coreml", "flex", "external", "stable"),
+)
 
 
 def family_of(name: str) -> str:
     """`TfLiteXNNPackDelegate`, `XNNPACK`, `CPU` -> `xnnpack`; unknown names stay themselves."""
     lowered = name.lower()
-    if lowered == "cpu":
-        return "xnnpack"
+    if lowered in ("cpu", "select tf ops"):
+        return "xnnpack" if lowered == "cpu" else "flex"
     if any(word in lowered for word in ("gpu", "metal", "ml_drift", "mldrift")):
         return "gpu"
     return next((family for family in _FAMILIES if family in lowered), lowered)
@@ -220,6 +234,10 @@ class DelegateFacts:
             if not found:
                 return False
             self.drivers[found["best"] or found["only"] or found["on"]] += 1
+        elif "getDeviceIds=" in text and (found := _SUPPORT_LIBRARY.match(text)):
+            self.drivers[found["ids"]] += 1
+        elif "refused by NNAPI" in text and _REFUSED_BY_NNAPI.fullmatch(text):
+            self._refuse(text)
         else:
             return text.startswith(_NOTES) or _GOING.fullmatch(text) is not None
         return True
@@ -242,7 +260,10 @@ class DelegateFacts:
             self.gpu_ops = (int(found.groupdict().get("gpu") or 0), int(found["cpu"]))
             return True
         if self._listing and _GPU_REFUSED.fullmatch(text):
-            if len(self.refused_ops) < _MOST_EVIDENCE:
-                self.refused_ops.append(text.strip())
+            self._refuse(text)
             return True
         return False
+
+    def _refuse(self, text: str) -> None:
+        if len(self.refused_ops) < _MOST_EVIDENCE:
+            self.refused_ops.append(text.strip())

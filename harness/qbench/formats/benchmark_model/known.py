@@ -31,7 +31,9 @@ _QUIET = (
     "GPU delegate is reset",
     "Ruy profil",
     "SL_ANeuralNetworks",
-    "NNAPI SL driver did not implement",
+    "NNAPI SL ",
+    "Registered diagnostics callbacks in NNAPI SL",
+    "Cache file is stale",
     "Read ",
 )
 # Linker, C library, adb, the shell: noise of the place the tool ran in.
@@ -121,7 +123,7 @@ _DEATH = (
     "AddressSanitizer",
 )
 _DIED_IN_SHELL = re.compile(
-    r"(?:\S{1,200}: )?(?:line \d{1,6}: )?(?:\[\d{1,4}\][+-]? {1,8})?(?:\d{1,9} )?"
+    r"(?:\S{1,200}: )?(?:line \d{1,6}: )?(?:\[\d{1,4}\] {0,4}[+-]? {0,8})?(?:\d{1,9} )?"
     r"(?:Segmentation fault|Aborted|Killed|Bus error|Illegal instruction|Terminated)"
     r"(?: \(core dumped\))?(?: {1,40}.{0,400})?"
 )

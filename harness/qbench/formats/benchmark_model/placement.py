@@ -23,7 +23,7 @@ _ASKED: dict[Delegate, tuple[str, ...]] = {
     Delegate.HEXAGON: ("hexagon",),
     Delegate.QNN: ("qnn",),
     Delegate.NPU: ("nnapi", "hexagon", "qnn", "coreml"),
-    Delegate.CPU: ("xnnpack",),
+    Delegate.CPU: ("xnnpack", "ynnpack"),
 }
 FLAGS: dict[Delegate, tuple[str, ...]] = {
     Delegate.GPU: ("--use_gpu",),
@@ -32,8 +32,12 @@ FLAGS: dict[Delegate, tuple[str, ...]] = {
     Delegate.QNN: ("--external_delegate_path",),
     Delegate.NPU: ("--use_nnapi", "--use_hexagon", "--external_delegate_path"),
 }
-# The parameter echo that says whether the flag was given: `Use gpu : [0]`.
-_ECHOES = {"gpu": "use gpu", "nnapi": "use nnapi", "hexagon": "use hexagon"}
+# The parameters that the tool repeats: was the flag given? `Use gpu : [0]`.
+_ECHOES = {
+    "gpu": ("use gpu",),
+    "nnapi": ("use nnapi", "use legacy nnapi"),
+    "hexagon": ("use hexagon",),
+}
 _NO_SENTENCE = (Generation.TF_1_9, Generation.TF_1_13, Generation.TF_1_14)
 _STRENGTH = {proof: rank for rank, proof in enumerate(Proof)}
 
@@ -142,7 +146,7 @@ def _asked(requested: Delegate | None, uses: Sequence[Use]) -> tuple[str, ...]:
             )
         return known
     accelerators = tuple(u.family for u in uses if u.family not in CPU_FAMILIES)
-    return accelerators or ("xnnpack",)
+    return accelerators or _ASKED[Delegate.CPU]
 
 
 def _refusal(
@@ -168,11 +172,12 @@ def _refusal(
         if use.ran is False:
             zeros = (x for x in facts.evidence if " 0 " in x or "No operations" in x)
             return f"{use.family} took 0 nodes", next(zeros, None)
-    values = [echo[_ECHOES[f]] for f in _ASKED[requested] if echo.get(_ECHOES.get(f, ""))]
+    names = [name for family in _ASKED[requested] for name in _ECHOES.get(family, ())]
+    values = [echo[name] for name in names if name in echo]
     if "1" in values and generation in _NO_SENTENCE:
         return None  # these tools accept the flag and say nothing
     if values and "1" not in values:
-        return f"the tool ran with `{_ECHOES[_ASKED[requested][0]]}` off", None
+        return f"the tool ran with `{names[0]}` off", None
     return "no line of the log says that the delegate was applied", None
 
 

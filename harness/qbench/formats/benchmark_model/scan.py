@@ -195,7 +195,7 @@ class _StreamReader:
             self._memory(text)
             return True
         if len(text) < _LONGEST and found.delegates.take(line):
-            if known.is_trouble(text):
+            if _may_be_trouble(line) and known.is_trouble(text):
                 _keep(found.trouble, line)
             return True
         echo = _ECHO.fullmatch(text)
@@ -285,13 +285,19 @@ class _StreamReader:
         if line.level == "FATAL" and not line.logcat:
             _keep(found.deaths, line)
             return True
-        if line.level == "ERROR" or known.is_trouble(text):
+        trouble = _may_be_trouble(line) and known.is_trouble(text)
+        if line.level == "ERROR" or trouble:
             _keep(found.trouble, line)
-            return line.own_prefix or known.is_trouble(text)
+            return line.own_prefix or trouble
         if line.level == "WARN" and line.own_prefix and not known.is_noise(text):
             _keep(found.warnings, line)
             return True
         return False
+
+
+def _may_be_trouble(line: Line) -> bool:
+    """Not what the tool itself calls information."""
+    return not (line.own_prefix and line.level in ("INFO", "VERBOSE", "DEBUG"))
 
 
 def _keep(lines: list[str], line: Line) -> None:

@@ -184,7 +184,7 @@ def read_running(text: str) -> Running | None:
 
 
 def agree(told: float | None, other: float | None) -> bool:
-    """Whether two prints of one value with at least six digits can both be right."""
+    """Whether two prints of one value, one of them of six digits, can both be right."""
     if told is None or other is None:
         return told is other
-    return math.isclose(told, other, rel_tol=1e-5, abs_tol=1e-6)
+    return math.isclose(told, other, rel_tol=1e-9, abs_tol=1e-6)

@@ -15,7 +15,7 @@ from qbench.formats.benchmark_model.delegates import DelegateFacts, Replaced, fa
 from qbench.formats.benchmark_model.report import OpRow
 from qbench.records import ComputeUnit, Delegate, Proof
 
-CPU_FAMILIES = ("xnnpack", "flex")
+CPU_FAMILIES = ("xnnpack", "ynnpack", "flex")
 CORE_FAMILIES = ("gpu", "nnapi", "hexagon")
 # Asked for through `--external_delegate_path`: whatever library that is.
 EXTERNAL = (Delegate.QNN, Delegate.NPU)
