@@ -456,3 +456,19 @@ def test_what_cannot_be_predicted_is_a_failure_and_never_a_number(
     assert told.error == error
     assert said in told.message
     assert raw.stdout == ""
+
+
+@pytest.mark.parametrize("delegate", [Delegate.CPU, Delegate.GPU])
+def test_a_model_that_the_runtime_could_not_start_gets_no_number(
+    tmp_path: Path, delegate: Delegate
+) -> None:
+    known = b"TFLite_Detection_PostProcess"
+    data = (ROOT / "tests/models/custom_op.tflite").read_bytes()
+    file = tmp_path / "unknown.tflite"
+    file.write_bytes(data.replace(known, b"Somebodys_Own_Op____________"))
+    with SimulatorBackend(SD865) as backend:
+        raw = backend.run(simulated(str(file), delegate))
+    told = formats.outcome(raw)
+    assert isinstance(told, Failure)
+    assert told.error == "RunnerError"
+    assert "unresolved custom op Somebodys_Own_Op____________ (node 1)" in told.message

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import click
+
 from qbench import __version__, modelfile, models, plan, profiles, stats
 from qbench.backend import Backend
 from qbench.cli import console
@@ -27,6 +29,7 @@ from qbench.records import (
 )
 from qbench.report.row import Row
 from qbench.store import SCHEMA_VERSION, Session
+from qbench.units import printable
 
 HOST = "host"
 
@@ -38,20 +41,24 @@ def find_models(
 
     `precisions` choose among a name's files; a path's precision is what the file holds.
     """
-    found = []
+    found: list[plan.PlanModel] = []
     for name in names:
         looks_like_path = name.endswith(".tflite") or "/" in name or Path(name).exists()
         paths = [Path(name)] if looks_like_path else models.resolve(name, precisions)
         for path in paths:
             info = modelfile.read(path)
-            found.append(
-                plan.PlanModel(
-                    plan.model_name(path, info.precision),
-                    str(path.resolve()),
-                    modelfile.sha256(path),
-                    info.precision,
-                )
+            model = plan.PlanModel(
+                plan.model_name(path, info.precision),
+                str(path.resolve()),
+                modelfile.sha256(path),
+                info.precision,
             )
+            twin = next((m for m in found if m.sha256 == model.sha256), None)
+            if twin is None:
+                found.append(model)
+            elif twin.path != model.path:
+                same = f"{path}: has the same bytes as {twin.path}, and is measured as {twin.name}"
+                click.echo(printable(same), err=True)
     return tuple(found)
 
 

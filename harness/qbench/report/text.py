@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from qbench.records import DeviceInfo, Origin, Summary, Tier
 from qbench.report.row import Row
@@ -34,10 +34,30 @@ def print_results(
     console: Console, device: DeviceInfo, host: DeviceInfo | None, rows: Sequence[Row]
 ) -> None:
     """The table, what its words mean, and what the reader has to know about single rows."""
-    console.print(_table(rows))
+    _print_table(console, rows)
     console.print()
     for line in (*_legend(device, host, rows), *_notes(rows)):
         console.print(line, soft_wrap=False)
+
+
+def _print_table(console: Console, rows: Sequence[Row]) -> None:
+    """One table, so that columns align, with a line of its own above each model's rows."""
+    from rich.segment import Segment, Segments
+
+    lines = console.render_lines(_table(rows), pad=False)
+    head = len(lines) - len(rows)  # every row is one line: no column wraps
+    titles = {n: title for title, n in _first_of_group(rows)}
+    for number, line in enumerate(lines):
+        if number - head in titles:
+            console.print(_bold(titles[number - head]), soft_wrap=True)
+        console.print(Segments([*line, Segment.line()]), end="")
+
+
+def _first_of_group(rows: Sequence[Row]) -> Iterable[tuple[str, int]]:
+    number = 0
+    for title, group in groupby(rows, key=_title):
+        yield title, number
+        number += sum(1 for _ in group)
 
 
 def _table(rows: Sequence[Row]) -> Table:
@@ -45,21 +65,27 @@ def _table(rows: Sequence[Row]) -> Table:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0))
-    table.add_column("model / delegate", overflow="fold", min_width=16, max_width=28)
-    table.add_column("on", no_wrap=True)
-    table.add_column("thr", justify="right", no_wrap=True)
-    table.add_column("origin", no_wrap=True)
-    table.add_column("p50 ms", justify="right", no_wrap=True)
-    table.add_column("range ms", no_wrap=True)
-    table.add_column("sure", no_wrap=True)
-    table.add_column("NPU/GPU/CPU", justify="right", no_wrap=True)
-    table.add_column("parts", justify="right", no_wrap=True)
-    table.add_column("vs CPU", no_wrap=True)
-    for title, group in groupby(rows, key=_title):
-        table.add_row(_bold(title))
-        for row in group:
-            table.add_row(*_cells(row))
+    for head, is_number in _COLUMNS:
+        justify: Literal["left", "right"] = "right" if is_number else "left"
+        table.add_column(head, justify=justify, no_wrap=True)
+    for row in rows:
+        table.add_row(*_cells(row))
     return table
+
+
+# head, is it a number
+_COLUMNS = (
+    ("  delegate", False),
+    ("on", False),
+    ("thr", True),
+    ("origin", False),
+    ("p50 ms", True),
+    ("range ms", False),
+    ("sure", False),
+    ("NPU/GPU/CPU", True),
+    ("parts", True),
+    ("vs CPU", False),
+)
 
 
 def _title(row: Row) -> str:

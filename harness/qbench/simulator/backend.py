@@ -9,7 +9,7 @@ from typing import Self
 import msgspec
 
 from qbench import __version__, modelfile, placement
-from qbench.errors import InputError
+from qbench.errors import InputError, RunnerError
 from qbench.formats import failure_of
 from qbench.records import (
     Case,
@@ -25,6 +25,26 @@ from qbench.simulator import anchors
 from qbench.simulator.predict import predict
 
 TOOL = f"qbench simulator {__version__}"
+
+# The custom operators that every build of the runtime has (LiteRT tflite/core/kernels/register.cc,
+# BuiltinOpResolver). A model with another one does not start, unless a delegate takes it.
+_CUSTOM_OF_THE_RUNTIME = frozenset(
+    ("AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostProcess")
+)
+
+
+def _refuse_unresolved(model: ModelInfo, where: placement.GraphPlacement) -> None:
+    """Raises RunnerError when an operator is left to the CPU that the runtime does not have: a
+    number for a model that cannot start would be invented."""
+    for segment in where.segments:
+        for index in segment.ops if segment.executor == "builtin" else ():
+            name = model.main.ops[index].custom_name
+            if name is not None and name not in _CUSTOM_OF_THE_RUNTIME:
+                raise RunnerError(
+                    f"{Path(model.path).name}: the runtime would not take the model: unresolved "
+                    f"custom op {name} (node {index})",
+                    hint="the model needs an operator that the plain runtime does not have",
+                )
 
 
 class SimulatorBackend:
@@ -67,7 +87,7 @@ class SimulatorBackend:
         the RawOutput; raises nothing."""
         try:
             stdout = self._predict(case)
-        except InputError as error:
+        except (InputError, RunnerError) as error:
             return RawOutput(
                 OutputFormat.SIMULATION, self.origin, "", "", None, TOOL, error=failure_of(error)
             )
@@ -78,6 +98,7 @@ class SimulatorBackend:
         if model is None:
             model = self._models[case.model_path] = modelfile.read(Path(case.model_path))
         where = placement.place(model, case.delegate, self._profile, xnnpack=case.xnnpack)
+        _refuse_unresolved(model, where)
         prediction = predict(
             model, where, self._profile, threads=case.threads, anchors=self._anchors
         )
