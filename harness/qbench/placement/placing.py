@@ -30,7 +30,9 @@ CONTROL_FLOW = ("IF", "WHILE", "CALL_ONCE")
 class Segment(msgspec.Struct, frozen=True):
     """Operators that one executor runs in one go; `ops` are operator indices in their order.
 
-    `executor`: xnnpack, builtin (TFLite's own kernels), gpu, nnapi, hexagon.
+    `executor`: xnnpack, builtin (TFLite's own kernels), gpu, nnapi, hexagon. DEQUANTIZE and
+    DENSIFY of constants in an xnnpack segment are unpacked when the delegate is built and cost
+    nothing when the model runs.
     """
 
     unit: ComputeUnit
