@@ -153,9 +153,7 @@ def a_measurement(
         invokes=InvokeSamples(samples),
         placement=placement,
         cpu_time_us=1_000_000,
-        run_queue_wait_us=None
-        if wait_ratio is None
-        else round(1e6 * wait_ratio / (1 - wait_ratio)),
+        run_queue_wait_us=wait_us,
         warnings=warnings,
     )
 

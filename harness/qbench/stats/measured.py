@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# The 90th percentile of fewer samples is their largest.
+# Of twenty, it is the second largest: with fewer, the outliers make it.
 MIN_SAMPLES_FOR_P90 = 20
 
 
@@ -41,9 +41,13 @@ class MeasuredRun(NamedTuple):
         return wait_us / (wait_us + cpu_us) if wait_us else 0.0
 
     @property
-    def governors(self) -> tuple[str, ...]:
-        states = (self.before, self.after)
-        return tuple(s.governor for s in states if s is not None and s.governor is not None)
+    def is_locked(self) -> bool | None:
+        """Were the clocks held still, before and after? None: nobody could read it."""
+        states = [state for state in (self.before, self.after) if state is not None]
+        if any(state.is_fixed_performance for state in states):
+            return True
+        governors = {state.governor for state in states if state.governor is not None}
+        return governors == {"performance"} if governors else None
 
 
 def measured_run(record: RunRecord, measurement: Measurement) -> MeasuredRun:

@@ -119,6 +119,8 @@ def _is_throttled(runs: Sequence[MeasuredRun], drift: Drift) -> bool:
     after = runs[drift.runs[-1]].after
     if before is None or after is None:
         return drift.rise >= THROTTLED_RISE
+    if after.thermal_status:
+        return True
     if (
         before.cpu_khz is not None
         and after.cpu_khz is not None
@@ -143,8 +145,7 @@ def _bimodal(settled: Sequence[NDArray[np.float64]], tick_us: int) -> Assessment
 def _noisy(
     runs: Sequence[MeasuredRun], settled: Sequence[NDArray[np.float64]], tick_us: int
 ) -> Assessment | None:
-    governors = {governor for run in runs for governor in run.governors}
-    limit = MAX_CV_LOCKED_RATIO if governors == {"performance"} else MAX_CV_RATIO
+    limit = MAX_CV_LOCKED_RATIO if all(run.is_locked for run in runs) else MAX_CV_RATIO
     medians_us = [run.p50_us for run in runs if run.p50_us]
     if medians_us:  # neighbouring ticks of a coarse clock are no scatter
         limit = max(limit, 1.5 * tick_us / median(medians_us))

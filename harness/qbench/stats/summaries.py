@@ -207,20 +207,21 @@ def _is_fallback(case: Case, placement: Placement) -> bool:
 
 
 def _taints(case: Case, runs: Sequence[MeasuredRun]) -> tuple[Taint, ...]:
-    taints: list[Taint] = []
+    """What the runs carry, and what can be seen only in all of them."""
     if not runs:
         return ()
+    found = {taint for run in runs for taint in run.measurement.taints}
     ratio = contention_ratio(runs)
     if ratio is not None and ratio > MAX_CONTENTION_RATIO:
-        taints.append(Taint.CONTENDED)
+        found.add(Taint.CONTENDED)
     if len(runs) < MIN_RUNS_FOR_VERDICT:
-        taints.append(Taint.FEW_RUNS)
-    if any(governor != "performance" for run in runs for governor in run.governors):
-        taints.append(Taint.UNLOCKED_CLOCKS)
+        found.add(Taint.FEW_RUNS)
+    if any(run.is_locked is False for run in runs):
+        found.add(Taint.UNLOCKED_CLOCKS)
     is_real = case.origin in (Origin.DEVICE, Origin.HOST)
     if is_real and any(run.contention_ratio is None for run in runs):
-        taints.append(Taint.UNKNOWN_CONTENTION)
-    return tuple(taints)
+        found.add(Taint.UNKNOWN_CONTENTION)
+    return tuple(taint for taint in Taint if taint in found)
 
 
 def _own_warnings(

@@ -26,7 +26,7 @@ MIN_RISE = math.log(1.02)
 MIN_RISE_OVER_RUNS = math.log(1.05)
 # Of a least-squares line in white noise: 12 / n. 13.5 holds the level in AR(1) up to rho 0.6.
 _RISE_VARIANCE = 13.5
-_WITHIN_LEVEL = 0.995  # twice: for all runs together, and for the worst of them
+_WITHIN_LEVEL = 0.998  # twice: for all runs together, and for the worst of them
 _BETWEEN_LEVEL = 0.98
 _TICKS = 1.5  # of the clock: a change of one tick may be next to nothing
 
