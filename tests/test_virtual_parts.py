@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from qbench.virtual import packets, physics
 from qbench.virtual.auth import BadKeyError, PublicKey, is_signed_by, read_public_key
+from qbench.virtual.config import VirtualConfig
 from qbench.virtual.faults import Countdown, LinkFaults, LinkGate
 from qbench.virtual.jail import ProotJail
 from qbench.virtual.packets import BadPacketError, decode_header, encode_header
@@ -295,7 +296,8 @@ def test_no_link_leads_out_of_a_tree_without_namespaces(
     (tmp_path / "out").symlink_to("/etc")
     (tmp_path / "up").symlink_to("../../../../../../etc")
     (tmp_path / "loop").symlink_to("/loop")
-    jail = ProotJail("proot", str(tmp_path), "s", "i", 2000)
+    config = VirtualConfig(serial="s", profile="p", root=str(tmp_path), props={})
+    jail = ProotJail("proot", config, "i")
     assert jail.host_path(path) == str(tmp_path / expected)
 
 

@@ -44,6 +44,7 @@ def start(
     from qbench.virtual.start import start as start_device
 
     changes = {name: value for name, value in settings.items() if value is not None}
+    changes["predictor"] = "qbench.cli.virtual_predictor:predict_p50_us"
     changes["uid"] = ROOT_UID if rooted else SHELL_UID
     if features is not None:
         changes["features"] = tuple(filter(None, features.split(",")))

@@ -71,6 +71,24 @@ FAULTS: Mapping[str, Fault] = {
     "clock": Fault(
         "the time of day jumps by", "seconds", lambda v: ("jump_clock", {"by_s": int(v)})
     ),
+    **{
+        f"tool-{name}": Fault(
+            f"of benchmark_model: {text}",
+            None,
+            _simple("write", path="/.device/tool", text=f"{name}\n"),
+        )
+        for name, text in (
+            ("crash", "SIGSEGV after the warm-up"),
+            ("abort", "SIGABRT after the warm-up"),
+            ("hang", "hangs after the warm-up"),
+            ("killed", "SIGKILL after the warm-up, as when memory is short"),
+            ("garbled", "its results cannot be read"),
+            ("truncated", "its results are cut off"),
+            ("delegate-refused", "no delegate can be applied"),
+            ("nnapi-reference-only", "NNAPI has the reference CPU driver only"),
+            ("none", "none of these any more"),
+        )
+    },
     "kill": Fault("kill -9: the power is lost", None, _simple("kill")),
     "clear": Fault("end every fault of the link", None, _simple("clear_faults")),
 }

@@ -44,6 +44,8 @@ class VirtualConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     full_load_w: float | None = None
     time_scale: float = 1.0  # how fast the device heats and cools; 0: never
     jail: JailKind = "auto"
+    host_folders: dict[str, str] = {}  # in the device -> of the host, read-only
+    predictor: str | None = None  # "module:function" that tells the stand-in its latencies
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from qbench.virtual.config import DEVICE_NODES
+from qbench.virtual.config import DEVICE_NODES, VirtualConfig
 
 _SHELL = "/system/bin/sh"
 # Android 13's default PATH (system/core/rootdir/init.environ.rc.in).
@@ -85,13 +85,12 @@ class ProotJail:
     Less than the real jail: /data has no size of its own and /proc is the host's.
     """
 
-    def __init__(self, proot: str, root: str, serial: str, instance: str, uid: int) -> None:
-        self.working_folder = root
+    def __init__(self, proot: str, config: VirtualConfig, instance: str) -> None:
+        self.working_folder = config.root
         self._proot = proot
-        self._root = Path(root)
-        self._serial = serial
+        self._root = Path(config.root)
+        self._config = config
         self._instance = instance
-        self._uid = uid
 
     def host_path(self, path: str, *, follow: bool = False) -> str:
         """Links are resolved within the tree, so that none leads out of it."""
@@ -119,10 +118,13 @@ class ProotJail:
             binds += ["-b", f"/dev/{node}"]
         for fake in sorted((self._root / ".device" / "proc").iterdir()):
             binds += ["-b", f"{fake}:/proc/{fake.name.replace('!', '/')}"]
+        for place, source in self._config.host_folders.items():
+            binds += ["-b", f"{source}:{place}"]
         inner = [_SHELL, "-c", command] if command else [_SHELL, "-"]
-        identity = f"{self._uid}:{self._uid}"
+        identity = f"{self._config.uid}:{self._config.uid}"
         return [self._proot, "-r", str(self._root), *binds, "-i", identity, "-w", "/", *inner]
 
     def environment(self, terminal: str | None) -> dict[str, str]:
         # Seccomp acceleration breaks proot 5.1 on recent kernels; plain ptrace always works.
-        return _environment(self._serial, self._instance, terminal) | {"PROOT_NO_SECCOMP": "1"}
+        serial = self._config.serial
+        return _environment(serial, self._instance, terminal) | {"PROOT_NO_SECCOMP": "1"}

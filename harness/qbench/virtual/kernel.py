@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 
+import msgspec
+
 from qbench.records import DeviceProfile
 
 KERNEL_RELEASE = "5.10.0-qbench-virtual"
@@ -13,6 +15,8 @@ BOOT_ID = ".device/proc/sys!kernel!random!boot_id"
 PROPS = ".device/props"
 THERMAL_STATUS = ".device/thermal_status"
 CLOCK_OFFSET = ".device/clock_offset_s"
+TOOL_FAULT = ".device/tool"
+PREDICTOR = ".device/predictor"
 
 # Linux arch/arm64/include/asm/cputype.h, by the profiles' names of core types.
 _PART_NUMBERS = {
@@ -39,6 +43,8 @@ def nodes(profile: DeviceProfile) -> dict[str, str]:
         PROPS: boot_props(is_complete=True),
         THERMAL_STATUS: "0\n",
         CLOCK_OFFSET: "0\n",
+        TOOL_FAULT: "none\n",
+        ".device/profile.json": msgspec.json.encode(profile).decode(),
     }
 
 

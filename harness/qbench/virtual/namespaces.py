@@ -46,6 +46,8 @@ def enter(config: VirtualConfig) -> None:
     linux.mount("proc", f"{root}/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV)
     for fake in sorted(Path(root, FAKE_PROC).iterdir()):
         linux.bind(str(fake), f"{root}/proc/{fake.name.replace('!', '/')}")
+    for place, source in config.host_folders.items():
+        linux.bind(source, root + place, read_only=True)
     _make_devices(f"{root}/dev")
     socket.sethostname(config.serial)
     os.chroot(root)

@@ -40,7 +40,7 @@ def run(
     if child == 0:
         linux.die_with_parent(signal.SIGKILL)
         init_link.close()
-        jail = ProotJail(program, config.root, config.serial, instance, config.uid)
+        jail = ProotJail(program, config, instance)
         daemon.run(config, jail, listener, daemon_link)
         os._exit(0)
     listener.close()

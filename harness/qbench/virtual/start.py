@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qbench import profiles
 from qbench.errors import DeviceError, InputError
-from qbench.virtual import instances, kernel, tree
+from qbench.virtual import host_python, instances, kernel, tree
 from qbench.virtual.config import Instance, VirtualConfig
 
 
@@ -26,6 +26,7 @@ def describe(profile_name: str, serial: str) -> VirtualConfig:
         root=str(instances.folder_of(serial) / "root"),
         props=kernel.props(profile, serial),
         max_khz=kernel.max_khz(profile),
+        host_folders=host_python.folders(),
         full_load_w=power_mw / 1000 if power_mw is not None else None,
     )
 
@@ -54,7 +55,10 @@ def start(config: VirtualConfig) -> Instance:
     folder.mkdir(mode=0o700)
     try:
         profile = profiles.load(config.profile)
-        tree.build(config, kernel.nodes(profile), kernel.links())
+        nodes = kernel.nodes(profile)
+        if config.predictor is not None:
+            nodes[kernel.PREDICTOR] = f"{config.predictor}\n"
+        tree.build(config, nodes, kernel.links())
         return instances.launch(config)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

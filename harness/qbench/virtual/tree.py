@@ -71,6 +71,8 @@ def _write(config: VirtualConfig, nodes: dict[str, str], links: dict[str, str]) 
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).symlink_to(target)
     _install_programs(root)
+    for place in config.host_folders:
+        (root / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
     props = "".join(f"{name}={value}\n" for name, value in config.props.items())
     (root / "system/build.prop").write_text(props)
     (root / "system/etc/passwd").write_text(

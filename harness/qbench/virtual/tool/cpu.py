@@ -1,0 +1,77 @@
+"""The CPU: LiteRT on the host's cores, stretched by the clock that the device allows now."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+_CORES = Path("/sys/devices/system/cpu")
+
+
+class LoadError(Exception):
+    """The model cannot be loaded or its tensors not be allocated."""
+
+
+class CpuModel:
+    """A loaded model with input that does not change."""
+
+    def __init__(self, path: str, threads: int, *, with_xnnpack: bool) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        resolver = (
+            OpResolverType.BUILTIN
+            if with_xnnpack
+            else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        )
+        try:
+            self._interpreter: Any = Interpreter(
+                model_path=path,
+                num_threads=threads if threads > 0 else 1,
+                experimental_op_resolver_type=resolver,
+            )
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise LoadError(str(error)) from None
+
+    def fill_inputs(self) -> None:
+        """Random input of the kind that the tool makes."""
+        import numpy as np
+
+        rng = np.random.default_rng(0)
+        for detail in self._interpreter.get_input_details():
+            kind = np.dtype(detail["dtype"])
+            shape = detail["shape"]
+            if kind.kind == "f":
+                value = rng.uniform(-0.5, 0.5, shape).astype(kind)
+            elif kind.kind == "b":
+                value = rng.integers(0, 2, shape).astype(kind)
+            else:
+                value = rng.integers(0, 100, shape).astype(kind)
+            self._interpreter.set_tensor(detail["index"], value)
+
+    def invoke(self) -> int:
+        """One invoke; a throttled clock makes it take longer."""
+        start_ns = time.perf_counter_ns()
+        self._interpreter.invoke()
+        taken_s = (time.perf_counter_ns() - start_ns) / 1e9
+        time.sleep(max(0.0, taken_s / clock_ratio() - taken_s))
+        return (time.perf_counter_ns() - start_ns) // 1000
+
+
+def clock_ratio() -> float:
+    """What the fastest core in use is allowed now, as a share of its highest clock."""
+    mask = int(os.environ.get("QBENCH_VIRTUAL_CPUS", "ffff"), 16)
+    best_khz, best_ratio = 0, 1.0
+    for folder in _CORES.glob("cpu[0-9]*/cpufreq"):
+        if not mask >> int(folder.parent.name[3:]) & 1:
+            continue
+        try:
+            highest_khz = int((folder / "cpuinfo_max_freq").read_text())
+            now_khz = int((folder / "scaling_cur_freq").read_text())
+        except (OSError, ValueError):
+            continue
+        if highest_khz > best_khz:
+            best_khz, best_ratio = highest_khz, now_khz / highest_khz
+    return best_ratio
