@@ -44,7 +44,8 @@ class MeasuredRun(NamedTuple):
     def is_locked(self) -> bool | None:
         """Were the clocks held still, before and after? None: nobody could read it."""
         states = [state for state in (self.before, self.after) if state is not None]
-        if any(state.is_fixed_performance for state in states):
+        fixed = {state.is_fixed_performance for state in states} - {None}
+        if fixed == {True}:
             return True
         governors = {state.governor for state in states if state.governor is not None}
         return governors == {"performance"} if governors else None

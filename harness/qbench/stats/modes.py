@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -14,11 +15,14 @@ MIN_GAP = 0.10  # log; clocks and core types differ by more, scatter between run
 MIN_SEPARATION = 3.0  # gap over the modes' standard deviation (root mean square of both)
 _MAX_SAMPLES = 2000
 _STEPS = 60
+_SPIKE_INVOKES = 5
 
 
 class TwoModes(NamedTuple):
-    """`gap` is the log of the ratio of the two latencies, `share` that of the slower one."""
+    """`fast_us` is the lower of the two latencies, `gap` the log of their ratio, `share` that
+    of the slower one among the invokes."""
 
+    fast_us: float
     gap: float
     share: float
 
@@ -71,4 +75,29 @@ def two_modes(latencies_us: NDArray[np.float64], *, tick_us: int) -> TwoModes | 
         and gap >= max(MIN_GAP, 2 * tick_us / float(np.exp(centre)))
         and separation > MIN_SEPARATION
     )
-    return TwoModes(gap, float(share[np.argmax(mean)])) if is_accepted else None
+    if not is_accepted:
+        return None
+    return TwoModes(float(np.exp(mean.min())), gap, float(share[np.argmax(mean)]))
+
+
+def is_hopping(modes: TwoModes, runs: Sequence[NDArray[np.float64]]) -> bool:
+    """Do invokes go back to the fast mode within runs, at least half as often as they leave it?
+
+    A processor whose clock is lowered leaves it once per run and stays away; a process that the
+    scheduler moves between cores comes back. Single outliers (a running median of five drops
+    them) and scatter that does not cross half the gap do not count.
+    """
+    import numpy as np
+
+    low, high = np.log(modes.fast_us) + modes.gap * np.array([0.25, 0.75])
+    left = returned = 0
+    for run in runs:
+        if len(run) < _SPIKE_INVOKES:
+            continue
+        windows = np.lib.stride_tricks.sliding_window_view(run, _SPIKE_INVOKES)
+        logs = np.log(np.maximum(np.median(windows, axis=1), 0.5))
+        sure = (logs > high)[(logs < low) | (logs > high)].astype(np.int8)
+        changes = np.diff(sure)
+        left += int((changes > 0).sum())
+        returned += int((changes < 0).sum())
+    return returned > 0 and 2 * returned >= left

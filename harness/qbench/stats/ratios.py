@@ -148,6 +148,8 @@ def _of_runs(
     beyond_blur = max(abs(point) - blur, 0.0)
     cautions = _cautions(candidate, baseline)
     needed = None
+    if 2 * blur > math.log1p(margin_ratio):
+        cautions = (*cautions, "the clock ticks too coarsely for the margin")
     if runs < MIN_RUNS_FOR_VERDICT:
         cautions = (*cautions, f"{runs} runs: a verdict takes {MIN_RUNS_FOR_VERDICT}")
     if runs < MIN_RUNS_FOR_VERDICT or verdict is Verdict.INCONCLUSIVE:

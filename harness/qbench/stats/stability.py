@@ -4,11 +4,13 @@ The first that holds, in this order:
 
     contended   somebody else had the processor: run-queue wait above 2 % of wait and run time.
                 First, for it explains everything below, and more runs do not help.
+    bimodal     two latencies (such as those of a big and a little core), and invokes go back
+                and forth between them within runs.
     throttled   the latency rose within the runs, in one run, or over the runs, by more than
                 2 % (5 % over the runs), and heat or clocks agree; or nobody could read the
                 temperature and it rose by 5 % or more.
     drifting    it rose or fell so, and nothing says that the clocks were lowered.
-    bimodal     two latencies, such as those of a big and a little core.
+    bimodal     two latencies, each run keeping to one.
     noisy       robust CV above 5 %, or above 2 % where the clocks are locked; more outliers
                 than 5 %; or run medians that scatter as much.
     too few     fewer than 30 effective invokes, or so few that they leave the median open by
@@ -29,7 +31,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from qbench.records import InvokeAggregate, Stability
 from qbench.stats.measured import MeasuredRun
-from qbench.stats.modes import two_modes
+from qbench.stats.modes import TwoModes, is_hopping, two_modes
 from qbench.stats.trend import MIN_EFFECTIVE, Drift, WithinRuns, between_runs, within_runs
 
 if TYPE_CHECKING:
@@ -61,20 +63,29 @@ class Assessment(NamedTuple):
 
 def assess(runs: Sequence[MeasuredRun], *, tick_us: int) -> Assessment:
     """The verdict on the measured runs of one case, at least one, in order of repetition."""
-    settled = [run.settled_us for run in runs if run.settled_us is not None]
+    import numpy as np
+
+    settled = [np.empty(0) if run.settled_us is None else run.settled_us for run in runs]
     within = within_runs(settled, tick_us=tick_us)
-    found = _contended(runs) or _trend(runs, within, tick_us)
-    if len(settled) == len(runs):
+    if any(run.settled_us is None for run in runs):
         found = (
-            found
-            or _too_few(within, MIN_EFFECTIVE)
-            or _bimodal(settled, tick_us)
+            _contended(runs)
+            or _trend(runs, within, tick_us)
             or _noisy(runs, settled, tick_us)
-            or _too_few(within, MIN_EFFECTIVE_INVOKES)
-            or _left_open(within)
+            or _too_coarse(runs)
         )
-    else:
-        found = found or _noisy(runs, settled, tick_us) or _too_coarse(runs)
+        return found or Assessment(Stability.STABLE, None)
+    modes = two_modes(np.concatenate(settled), tick_us=tick_us)
+    found = (
+        _contended(runs)
+        or (_bimodal(modes) if modes is not None and is_hopping(modes, settled) else None)
+        or _trend(runs, within, tick_us)
+        or _too_few(within, MIN_EFFECTIVE)
+        or (_bimodal(modes) if modes is not None else None)
+        or _noisy(runs, settled, tick_us)
+        or _too_few(within, MIN_EFFECTIVE_INVOKES)
+        or _left_open(within)
+    )
     return found or Assessment(Stability.STABLE, None)
 
 
@@ -132,12 +143,7 @@ def _is_throttled(runs: Sequence[MeasuredRun], drift: Drift) -> bool:
     return after.temperature_c - before.temperature_c >= HOTTER_C
 
 
-def _bimodal(settled: Sequence[NDArray[np.float64]], tick_us: int) -> Assessment | None:
-    import numpy as np
-
-    modes = two_modes(np.concatenate(settled), tick_us=tick_us)
-    if modes is None:
-        return None
+def _bimodal(modes: TwoModes) -> Assessment:
     reason = f"two latencies {math.expm1(modes.gap):.0%} apart, {modes.share:.0%} at the slower"
     return Assessment(Stability.BIMODAL, reason)
 

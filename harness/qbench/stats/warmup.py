@@ -39,7 +39,7 @@ def leftover_warmup(latencies_us: NDArray[np.float64]) -> int:
         return 0
     level = float(np.median(latencies_us[n // 2 :]))
     head = latencies_us[: n // 2 + _LOOK_AHEAD + _SPIKE_INVOKES]
-    padded = np.pad(head, _SPIKE_INVOKES // 2, mode="edge")
+    padded = np.pad(head, _SPIKE_INVOKES // 2, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, _SPIKE_INVOKES)
     smooth = np.concatenate([np.median(windows, axis=1), np.full(_LOOK_AHEAD, level)])
     weights = FAST_WEIGHT * (1 - FAST_WEIGHT) ** np.arange(_LOOK_AHEAD)
