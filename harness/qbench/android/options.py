@@ -1,0 +1,34 @@
+"""What the user may choose about runs on a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from qbench.records import Taint
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """`is_strict`: nothing runs on a device with a taint that is not in `accepted`.
+
+    `cool_to_c`: the temperature of the device's body (or battery) below which a run may start;
+    None: 1 C above that at the session's start. `hold_s`: how long the device is kept while
+    another qbench waits for it. `patience_s`: how long a lost device is waited for.
+    """
+
+    is_strict: bool = False
+    accepted: frozenset[Taint] = frozenset()
+    is_fallback_allowed: bool = False
+    benchmark_binary: Path | None = None
+    hexagon_libraries: Path | None = None
+    qnn_libraries: Path | None = None
+    nnapi_accelerator: str | None = None
+    is_gpu_fp16_allowed: bool = True
+    locks_clocks: bool = False  # with root only: governor `performance` on all cores
+    cool_to_c: float | None = None
+    cool_least_s: float = 10.0
+    cool_most_s: float = 600.0
+    lock_timeout_s: float = 3600.0
+    hold_s: float = 600.0
+    patience_s: float = 600.0

@@ -1,0 +1,193 @@
+"""Which benchmark_model runs: named by the user, by the environment, or fetched into the cache.
+
+Two builds of it have differed by half on one model (nn-Meter issue 83), so its SHA-256 is part of
+every result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import re
+import struct
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from qbench.adb.transport import Transport
+from qbench.errors import InputError
+
+# Documented in LiteRT's tflite/tools/benchmark/README.md; "latest" moves.
+_SOURCE = (
+    "https://storage.googleapis.com/tensorflow-nightly-public/prod/tensorflow/release/lite/tools/"
+    "nightly/latest/"
+)
+_FILES = {
+    "arm64-v8a": "android_aarch64_benchmark_model",
+    "armeabi-v7a": "android_arm_benchmark_model",
+}
+_ELF_MACHINES = {"arm64-v8a": 183, "armeabi-v7a": 40, "x86_64": 62, "x86": 3}
+_MACHINE_NAMES = {183: "64-bit ARM", 40: "32-bit ARM", 62: "x86-64", 3: "x86"}
+_FETCH_S = 60.0
+_ASK_S = 20.0
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_LARGEST_BYTES = 200_000_000
+# A format string of the summary that builds since TF 2.16 have; before, no median is printed.
+_NEWEST_FORM = b"median="
+
+Whence = Literal["option", "environment", "cache", "device"]
+Fetch = Callable[[str, Path], None]  # an address, and the file to write
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True):
+    """A benchmark_model at `path` on this machine, or, of a virtual device, on the device itself.
+
+    `is_stale`: its form is older than TF 2.16; None: the file cannot tell, it is a script.
+    """
+
+    path: Path | None
+    sha256: str
+    abi: str
+    whence: Whence
+    is_stale: bool | None = None
+    device_path: str | None = None
+
+    @property
+    def title(self) -> str:
+        return f"benchmark_model {self.sha256[:12]} ({self.abi})"
+
+
+def find(
+    abi: str,
+    *,
+    explicit: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    is_any_machine: bool = False,
+) -> Tool:
+    """The tool for devices of this ABI. `is_any_machine`: the device is virtual and runs what this
+    machine runs.
+
+    Raises InputError: there is none (with the address to fetch it from and the place to put it),
+    it cannot be read, or it is for another processor.
+    """
+    variable = variable_of(abi)
+    place = cache_path(abi, environ)
+    whence: Whence
+    if explicit is not None:
+        path, whence = explicit, "option"
+    elif environ.get(variable):
+        path, whence = Path(environ[variable]), "environment"
+    elif place.is_file():
+        path, whence = place, "cache"
+    else:
+        raise InputError(
+            f"benchmark_model for {abi}: there is none here", hint=_how_to_get(abi, place)
+        )
+    return _examined(path, abi, whence, is_any_machine=is_any_machine)
+
+
+def find_on_device(transport: Transport, abi: str) -> Tool | None:
+    """The one that a virtual device brings; None: it brings none. Raises DeviceError."""
+    answer = transport.run(
+        'p=$(command -v benchmark_model) && echo "$p" && sha256sum <"$p"', timeout_s=_ASK_S
+    )
+    lines = answer.text.split()
+    if answer.exit_code != 0 or len(lines) < 2 or not _SHA256.fullmatch(lines[1]):
+        return None
+    return Tool(path=None, sha256=lines[1], abi=abi, whence="device", device_path=lines[0])
+
+
+def variable_of(abi: str) -> str:
+    """`arm64-v8a` -> QBENCH_BENCHMARK_MODEL_ARM64_V8A."""
+    return f"QBENCH_BENCHMARK_MODEL_{abi.upper().replace('-', '_')}"
+
+
+def cache_path(abi: str, environ: Mapping[str, str] = os.environ) -> Path:
+    base = Path(environ.get("XDG_CACHE_HOME", ""))
+    root = base if base.is_absolute() else Path.home() / ".cache"
+    return root / "qbench" / "tools" / abi / "benchmark_model"
+
+
+def address(abi: str) -> str | None:
+    """Where the official build is; None: there is none for this ABI."""
+    return _SOURCE + _FILES[abi] if abi in _FILES else None
+
+
+def fetch(
+    abi: str, *, environ: Mapping[str, str] = os.environ, download: Fetch | None = None
+) -> Tool:
+    """Put the official build of today into the cache. Its hash stands beside it in SHA256.
+
+    Raises InputError: no build for this ABI, or the address cannot be reached.
+    """
+    source = address(abi)
+    place = cache_path(abi, environ)
+    if source is None:
+        raise InputError(
+            f"benchmark_model for {abi}: there is no official build",
+            hint=f"build it from LiteRT's sources and set {variable_of(abi)}",
+        )
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_name(f"{place.name}.part")
+    try:
+        (download or _download)(source, part)
+        part.chmod(0o755)
+        tool = _examined(part, abi, "cache", is_any_machine=False)
+        place.with_name("SHA256").write_text(f"{tool.sha256}  {source}\n")
+        part.replace(place)
+    except (OSError, urllib.error.URLError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise InputError(
+            f"benchmark_model for {abi}: cannot be fetched: {reason}", hint=_how_to_get(abi, place)
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return msgspec.structs.replace(tool, path=place)
+
+
+def _how_to_get(abi: str, place: Path) -> str:
+    source = address(abi)
+    own = f"--benchmark-binary FILE or {variable_of(abi)} names one of your own"
+    if source is None:
+        return f"there is no official build for {abi}; {own}"
+    return f"qbench tools fetch; or download {source} and put it at {place}; {own}"
+
+
+def _download(source: str, target: Path) -> None:
+    with urllib.request.urlopen(source, timeout=_FETCH_S) as stream, target.open("wb") as file:
+        left = _LARGEST_BYTES
+        while block := stream.read(1 << 20):
+            left -= len(block)
+            if left < 0:
+                raise OSError(f"more than {_LARGEST_BYTES} bytes")
+            file.write(block)
+
+
+def _examined(path: Path, abi: str, whence: Whence, *, is_any_machine: bool) -> Tool:
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            head = os.pread(stream.fileno(), 20, 0)
+            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                has_newest_form = content.find(_NEWEST_FORM) >= 0
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is empty"
+        raise InputError(f"{path}: benchmark_model: cannot be read: {reason}") from error
+    is_program = head[:4] == b"\x7fELF" and len(head) == 20
+    if is_program and not is_any_machine:
+        (machine,) = struct.unpack_from("<H", head, 18)
+        if machine != _ELF_MACHINES.get(abi):
+            is_for = _MACHINE_NAMES.get(machine, f"ELF machine {machine}")
+            raise InputError(f"{path}: benchmark_model: it is for {is_for}, the device needs {abi}")
+    return Tool(
+        path=path,
+        sha256=digest,
+        abi=abi,
+        whence=whence,
+        is_stale=not has_newest_form if is_program else None,
+    )

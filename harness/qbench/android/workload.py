@@ -1,0 +1,154 @@
+"""From a case to a job: which tool, where the model is, which way to the delegate."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from qbench import errors
+from qbench.adb.transport import Transport
+from qbench.android import command, cores, libraries, npu, tools
+from qbench.android.identity import Identity
+from qbench.android.joblist import Job
+from qbench.android.link import Link
+from qbench.android.options import Options
+from qbench.formats.runner import Snapshot
+from qbench.records import Case, Delegate, Precision
+
+_DEFAULT_ABI = "arm64-v8a"  # of every device with Android 12 or later that is a phone
+
+
+class Cached(Protocol):
+    @property
+    def path(self) -> str: ...
+
+
+class FileCache(Protocol):
+    """qbench.adb.cache.DeviceCache, so far as it is needed here."""
+
+    def ensure(self, source: Path, sha256: str, *, is_program: bool = False) -> Cached: ...
+
+
+class Workload:
+    """What is put on the device for the runs, each thing once, when it is first needed."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        cache: FileCache,
+        link: Link,
+        identity: Identity,
+        options: Options,
+        *,
+        base: str,
+    ) -> None:
+        self._transport = transport
+        self._cache = cache
+        self._link = link
+        self._identity = identity
+        self._options = options
+        self._base = base
+        self._models: dict[str, str] = {}  # path on the device by path here
+
+    def job(self, name: str, case: Case, snapshot: Snapshot) -> tuple[Job, command.Route]:
+        """Raises InputError for a file that is not there, NotDelegatedError when the device has
+        no way to the delegate, DeviceError."""
+        route = self.route(case.delegate)
+        model = self._model(case.model_path)
+        job = Job(
+            name=name,
+            words=command.words(case, route, tool=self._tool_path, model=model),
+            timeout_s=case.timeout_s,
+            mask=cores.tool_mask(snapshot.cores, case.threads),
+        )
+        return job, route
+
+    @cached_property
+    def tool(self) -> tools.Tool:
+        """Raises InputError when there is none."""
+        abi = self._identity.info.abi or _DEFAULT_ABI
+        explicit = self._options.benchmark_binary
+        is_virtual = self._identity.is_virtual
+        if is_virtual and explicit is None:
+            brought = self._link.through(lambda: tools.find_on_device(self._transport, abi))
+            if brought is not None:
+                return brought
+        return tools.find(abi, explicit=explicit, is_any_machine=is_virtual)
+
+    @cached_property
+    def _tool_path(self) -> str:
+        tool = self.tool
+        if tool.path is None:
+            assert tool.device_path is not None, "a tool is here or on the device"
+            return tool.device_path
+        return self._put(tool.path, tool.sha256, is_program=True)
+
+    def _model(self, path: str) -> str:
+        if path not in self._models:
+            self._models[path] = self._put(Path(path), _sha256(Path(path)), is_program=False)
+        return self._models[path]
+
+    def _put(self, source: Path, sha256: str, *, is_program: bool) -> str:
+        return self._link.through(
+            lambda: self._cache.ensure(source, sha256, is_program=is_program)
+        ).path
+
+    def route(self, delegate: Delegate) -> command.Route:
+        """The way to a delegate, its libraries on the device. Of `npu` the first rung that holds.
+
+        Raises NotDelegatedError that says why there is none, and what would help.
+        """
+        if delegate is Delegate.CPU:
+            return command.Route(delegate=Delegate.CPU)
+        if delegate is Delegate.GPU:
+            allowed = self._options.is_gpu_fp16_allowed
+            return command.Route(delegate=Delegate.GPU, is_fp16_allowed=allowed)
+        tried = []
+        for step in npu.LADDER if delegate is Delegate.NPU else (delegate,):
+            rung = self.rung(step)
+            if rung.route is not None:
+                return self._with_libraries(rung, rung.route)
+            tried.append(rung)
+        raise errors.NotDelegatedError(
+            f"{self._identity.info.name}: no way to {delegate}: "
+            + "; ".join(f"{rung.delegate}: {rung.why}" for rung in tried),
+            hint="; ".join(rung.fix for rung in tried if rung.fix) or None,
+        )
+
+    def rung(self, delegate: Delegate) -> npu.Rung:
+        """One step of the ladder: nnapi, hexagon or qnn."""
+        if delegate is Delegate.NNAPI:
+            return npu.nnapi(self._identity, self.accelerators, self._options.nnapi_accelerator)
+        is_hexagon = delegate is Delegate.HEXAGON
+        folder = self._options.hexagon_libraries if is_hexagon else self._options.qnn_libraries
+        return npu.vendor(libraries.find(delegate, self._identity.profile, folder=folder))
+
+    @cached_property
+    def accelerators(self) -> npu.Accelerators:
+        """What NNAPI lists, asked with the smallest model that travels with qbench."""
+        from qbench import models
+
+        (smallest,) = models.resolve("smallcnn", (Precision.INT8,))
+        model = self._model(str(smallest))
+        return self._link.through(
+            lambda: npu.list_accelerators(self._transport, tool=self._tool_path, model=model)
+        )
+
+    def _with_libraries(self, rung: npu.Rung, route: command.Route) -> command.Route:
+        needs = rung.needs
+        if needs is None:
+            return route
+        folder = self._link.through(lambda: libraries.put(self._transport, needs, base=self._base))
+        return msgspec.structs.replace(route, libraries=folder)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise errors.ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
