@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 
 from qbench.virtual import packets, physics
 from qbench.virtual.auth import BadKeyError, PublicKey, is_signed_by, read_public_key
-from qbench.virtual.config import VirtualConfig
 from qbench.virtual.faults import Countdown, LinkFaults, LinkGate
-from qbench.virtual.jail import ProotJail
 from qbench.virtual.packets import BadPacketError, decode_header, encode_header
 from qbench.virtual.stream import Stream, StreamClosedError
 from qbench.virtual.sync_receive import FileReceiver
@@ -276,29 +274,6 @@ def test_a_reader_of_a_node_sees_the_old_or_the_new_text(tmp_path: Path) -> None
         assert held.read() == "1\n"
     assert (tmp_path / "sys/x/temp").read_text() == "2\n"
     assert [path.name for path in (tmp_path / "sys/x").iterdir()] == ["temp"]
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("/data/x", "data/x"),
-        ("/../../etc/passwd", "etc/passwd"),
-        ("/out/passwd", "etc/passwd"),
-        ("/up/passwd", "etc/passwd"),
-        ("/loop/x", "loop/x"),
-        ("data//./x", "data/x"),
-    ],
-)
-def test_no_link_leads_out_of_a_tree_without_namespaces(
-    tmp_path: Path, path: str, expected: str
-) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "out").symlink_to("/etc")
-    (tmp_path / "up").symlink_to("../../../../../../etc")
-    (tmp_path / "loop").symlink_to("/loop")
-    config = VirtualConfig(serial="s", profile="p", root=str(tmp_path), props={})
-    jail = ProotJail("proot", config, "i")
-    assert jail.host_path(path) == str(tmp_path / expected)
 
 
 # Heat and battery.

@@ -10,26 +10,25 @@ import msgspec
 
 from qbench.virtual.config import VirtualConfig
 from qbench.virtual.device import VirtualDevice
-from qbench.virtual.jail import Jail
 from qbench.virtual.link import Message, answer_requests
 
 
 def run(
-    config: VirtualConfig, jail: Jail, listener: socket.socket, supervisor: socket.socket
+    config: VirtualConfig, instance: str, listener: socket.socket, supervisor: socket.socket
 ) -> None:
     """Serve until the supervisor is gone."""
-    asyncio.run(_serve(config, jail, listener, supervisor))
+    asyncio.run(_serve(config, instance, listener, supervisor))
 
 
 async def _serve(
-    config: VirtualConfig, jail: Jail, listener: socket.socket, supervisor: socket.socket
+    config: VirtualConfig, instance: str, listener: socket.socket, supervisor: socket.socket
 ) -> None:
     reader, writer = await asyncio.open_connection(sock=supervisor)
 
     def tell_reboot() -> None:
         writer.write(json.dumps({"event": "reboot"}).encode() + b"\n")
 
-    device = VirtualDevice(config, jail, listener, on_reboot=tell_reboot)
+    device = VirtualDevice(config, instance, listener, on_reboot=tell_reboot)
     await device.appear()
     await answer_requests(reader, writer, _Control(device).handle)
 

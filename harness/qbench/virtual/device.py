@@ -11,7 +11,6 @@ from qbench.virtual.auth import BadKeyError, PublicKey, read_public_key
 from qbench.virtual.config import Authorization, VirtualConfig
 from qbench.virtual.connection import Connection
 from qbench.virtual.faults import LinkFaults, LinkGate
-from qbench.virtual.jail import Jail
 from qbench.virtual.packets import MAX_PAYLOAD_BYTES
 
 _log = logging.getLogger(__name__)
@@ -24,17 +23,17 @@ class VirtualDevice:
     def __init__(
         self,
         config: VirtualConfig,
-        jail: Jail,
+        instance: str,
         listener: socket.socket,
         on_reboot: Callable[[], None],
     ) -> None:
         self.features = config.features
         self.authorization: Authorization = config.authorization
         self.keys: list[PublicKey] = [read_public_key(key.encode()) for key in config.keys]
-        self.jail = jail
+        self.config = config
+        self.instance = instance
         self.gate = LinkGate(LinkFaults())
         self.ask_for_reboot = on_reboot
-        self._props = dict(config.props)
         self._listener = listener
         self._server: asyncio.Server | None = None
         self._connections: set[Connection] = set()
@@ -42,7 +41,7 @@ class VirtualDevice:
         self._offered: list[PublicKey] = []
 
     def banner(self) -> bytes:
-        props = "".join(f"{name}={self._props[name]};" for name in _BANNER_PROPS)
+        props = "".join(f"{name}={self.config.props[name]};" for name in _BANNER_PROPS)
         return f"device::{props}features={','.join(self.features)}".encode()
 
     @property

@@ -21,8 +21,7 @@ async def connect(connection: Connection, stream: Stream, *, kind: str, address:
         elif kind == "localabstract":
             reader, writer = await asyncio.open_unix_connection("\0" + address)
         else:
-            path = connection.device.jail.host_path(address)
-            reader, writer = await asyncio.open_unix_connection(path)
+            reader, writer = await asyncio.open_unix_connection(address)
     except (OSError, ValueError):
         return
     await _join(stream, reader, writer)

@@ -12,6 +12,14 @@ from pathlib import Path
 
 from qbench import assets
 
+PROGRAM = "/.host/python/bin/python3"
+ENVIRONMENT = {
+    "PYTHONHOME": "/.host/python",
+    "PYTHONPATH": "/.host/package:/.host/site",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONNOUSERSITE": "1",
+    "LD_LIBRARY_PATH": "/.host/python/lib:/.host/lib",
+}
 STAND_IN = Path(__file__).with_name("benchmark_model")
 
 

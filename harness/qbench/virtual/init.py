@@ -14,7 +14,6 @@ import socket
 
 from qbench.virtual import daemon, linux, namespaces
 from qbench.virtual.config import VirtualConfig
-from qbench.virtual.jail import NamespaceJail
 from qbench.virtual.link import Message
 
 
@@ -66,7 +65,7 @@ def _be_init(
         init_link.close()
         linux.set_process_name("adbd")
         namespaces.become(config.uid)
-        daemon.run(config, NamespaceJail(config.serial, instance), listener, daemon_link)
+        daemon.run(config, instance, listener, daemon_link)
         os._exit(0)
     os.close(host_proc)
     listener.close()

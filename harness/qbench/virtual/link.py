@@ -27,6 +27,7 @@ class Link:
         self._writer = writer
         self._answers: asyncio.Queue[Message | None] = asyncio.Queue()
         self._lock = asyncio.Lock()
+        self._is_gone = False
         self._task = asyncio.create_task(self._read(reader, on_event))
 
     @classmethod
@@ -38,6 +39,8 @@ class Link:
     async def request(self, op: str, **arguments: object) -> Message:
         """Raises LinkError with the other side's reason."""
         async with self._lock:
+            if self._is_gone:
+                raise LinkError("the process is gone")
             self._writer.write(json.dumps({"op": op, **arguments}).encode() + b"\n")
             answer = await self._answers.get()
         if answer is None:
@@ -53,13 +56,18 @@ class Link:
     async def _read(
         self, reader: asyncio.StreamReader, on_event: Callable[[Message], None] | None
     ) -> None:
-        while line := await reader.readline():
-            message = json.loads(line)
-            if "event" not in message:
-                self._answers.put_nowait(message)
-            elif on_event is not None:
-                on_event(message)
-        self._answers.put_nowait(None)
+        try:
+            while line := await reader.readline():
+                message = json.loads(line)
+                if "event" not in message:
+                    self._answers.put_nowait(message)
+                elif on_event is not None:
+                    on_event(message)
+        except ConnectionError:
+            pass  # the other process ended with a request unread
+        finally:
+            self._is_gone = True
+            self._answers.put_nowait(None)
 
 
 async def answer_requests(

@@ -1,6 +1,7 @@
-"""The device where namespaces are forbidden: the daemon outside, each command under proot.
+"""The device where namespaces are forbidden: the daemon and all below it run under proot (ptrace).
 
-There is no pid 1 here; this process answers the supervisor in its place, as far as that goes.
+Less than the real jail: /data has no size of its own, processes of the host show, and there is no
+pid 1; this process answers the supervisor in its place, as far as that goes.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
-from qbench.virtual import daemon, linux
-from qbench.virtual.config import VirtualConfig
-from qbench.virtual.jail import INSTANCE_VARIABLE, ProotJail
-from qbench.virtual.tree import RUNTIME_FOLDERS
+from qbench.virtual import host_python, linux
+from qbench.virtual.config import DEVICE_NODES, VirtualConfig
+from qbench.virtual.inside import kill_instance
+from qbench.virtual.tree import FAKE_PROC, RUNTIME_FOLDERS
 
 
 def find() -> str | None:
@@ -31,49 +33,44 @@ def run(
 ) -> int:
     """As `qbench.virtual.init.run_jailed`."""
     linux.die_with_parent(signal.SIGKILL)
-    program = find()
-    if program is None:
-        return 1
+    os.umask(0)
     for name, mode in RUNTIME_FOLDERS.items():
         Path(config.root + name).mkdir(mode=mode, parents=True, exist_ok=True)
-    child = os.fork()
-    if child == 0:
-        linux.die_with_parent(signal.SIGKILL)
-        init_link.close()
-        jail = ProotJail(program, config, instance)
-        daemon.run(config, jail, listener, daemon_link)
-        os._exit(0)
+    ends = (listener.fileno(), daemon_link.fileno())
+    inside = ["-m", "qbench.virtual.inside", instance, *map(str, ends)]
+    process = subprocess.Popen(
+        [*_argv(config), host_python.PROGRAM, *inside],
+        env=host_python.ENVIRONMENT,
+        pass_fds=ends,
+        preexec_fn=lambda: linux.die_with_parent(signal.SIGKILL),
+    )
     listener.close()
     daemon_link.close()
-    init_link.sendall(json.dumps({"event": "ready", "pid": child}).encode() + b"\n")
+    init_link.sendall(json.dumps({"event": "ready", "pid": process.pid}).encode() + b"\n")
     with init_link.makefile("rw") as link:
         for line in link:
-            answer = _answer(json.loads(line)["op"], config, instance, child)
-            link.write(json.dumps(answer) + "\n")
+            link.write(json.dumps(_answer(json.loads(line)["op"], config, instance)) + "\n")
             link.flush()
-    kill_instance(instance, spared_pid=child)
     return 0
 
 
-def _answer(op: str, config: VirtualConfig, instance: str, daemon_pid: int) -> dict[str, object]:
+def _argv(config: VirtualConfig) -> list[str]:
+    program = find() or "proot"
+    identity = f"{config.uid}:{config.uid}"
+    binds = {f"/dev/{node}": f"/dev/{node}" for node in DEVICE_NODES} | {"/proc": "/proc"}
+    for fake in sorted(Path(config.root, FAKE_PROC).iterdir()):
+        binds[f"/proc/{fake.name.replace('!', '/')}"] = str(fake)
+    binds |= config.host_folders
+    pairs = [item for place, source in binds.items() for item in ("-b", f"{source}:{place}")]
+    return [program, "-r", config.root, *pairs, "-i", identity, "-w", "/"]
+
+
+def _answer(op: str, config: VirtualConfig, instance: str) -> dict[str, object]:
     if op == "kill_others":
-        kill_instance(instance, spared_pid=daemon_pid)
+        kill_instance(instance)
     elif op == "forget_runtime":
         for file in Path(config.root, "dev/__properties__").iterdir():
             file.unlink()
     else:
         return {"ok": False, "error": f"{op}: not possible under proot"}
     return {"ok": True}
-
-
-def kill_instance(instance: str, *, spared_pid: int) -> None:
-    """SIGKILL to each process that carries the mark of this device in its environment."""
-    mark = f"{INSTANCE_VARIABLE}={instance}".encode()
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) in (spared_pid, os.getpid()):
-            continue
-        try:
-            if mark in (entry / "environ").read_bytes().split(b"\0"):
-                os.kill(int(entry.name), signal.SIGKILL)
-        except OSError:
-            continue

@@ -16,6 +16,7 @@ import subprocess
 import termios
 from typing import TYPE_CHECKING
 
+from qbench.virtual.jail import shell_argv, shell_environment
 from qbench.virtual.pipes import read_fd, write_fd
 from qbench.virtual.stream import Stream, StreamClosedError
 
@@ -45,9 +46,8 @@ async def serve(
     terminal = next((o.removeprefix("TERM=") for o in options if o.startswith("TERM=")), None)
     job = _Job(stream, has_protocol=has_protocol)
     job.spawn(
-        device.jail.shell_argv(command),
-        device.jail.environment(terminal),
-        device.jail.working_folder,
+        shell_argv(command),
+        shell_environment(device.config, device.instance, terminal),
         wants_pty=wants_pty,
     )
     await job.carry()
@@ -63,9 +63,7 @@ class _Job:
         self._input: int | None = None
         self._is_pty = False
 
-    def spawn(
-        self, argv: list[str], environment: dict[str, str], folder: str, *, wants_pty: bool
-    ) -> None:
+    def spawn(self, argv: list[str], environment: dict[str, str], *, wants_pty: bool) -> None:
         self._is_pty = wants_pty
         if wants_pty:
             master, child_end = pty.openpty()
@@ -92,7 +90,7 @@ class _Job:
                 stdout=child_out,
                 stderr=child_err,
                 env=environment,
-                cwd=folder,
+                cwd="/",
                 start_new_session=True,
                 preexec_fn=take_terminal if wants_pty else None,
             )

@@ -7,9 +7,11 @@ import shutil
 import sys
 from pathlib import Path
 
+import msgspec
+
 from qbench import profiles
 from qbench.errors import DeviceError, InputError
-from qbench.virtual import host_python, instances, kernel, tree
+from qbench.virtual import host_python, inside, instances, kernel, tree
 from qbench.virtual.config import Instance, VirtualConfig
 
 
@@ -56,6 +58,7 @@ def start(config: VirtualConfig) -> Instance:
     try:
         profile = profiles.load(config.profile)
         nodes = kernel.nodes(profile)
+        nodes[inside.CONFIG] = msgspec.json.encode(config).decode()
         if config.predictor is not None:
             nodes[kernel.PREDICTOR] = f"{config.predictor}\n"
         tree.build(config, nodes, kernel.links())

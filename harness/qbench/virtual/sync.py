@@ -32,7 +32,6 @@ async def serve(connection: Connection, stream: Stream) -> None:
 class _Session:
     def __init__(self, connection: Connection, stream: Stream) -> None:
         self._stream = stream
-        self._jail = connection.device.jail
         self._faults = connection.device.gate.faults
         self._handlers: dict[bytes, Callable[[str], Awaitable[bool]]] = {
             b"STAT": self._stat_v1,
@@ -64,7 +63,7 @@ class _Session:
         await self._stream.write(_REQUEST.pack(b"FAIL", len(message)) + message)
 
     def _look(self, path: str, *, follow: bool = False) -> os.stat_result:
-        return Path(self._jail.host_path(path, follow=follow)).stat(follow_symlinks=follow)
+        return Path(path).stat(follow_symlinks=follow)
 
     async def _stat_v1(self, path: str) -> bool:
         try:
@@ -113,7 +112,7 @@ class _Session:
 
     def _entries(self, path: str) -> list[tuple[bytes, os.stat_result]]:
         try:
-            folder = Path(self._jail.host_path(path, follow=True))
+            folder = Path(path)
             names = [".", "..", *(entry.name for entry in folder.iterdir())]
         except OSError:
             return []
@@ -131,7 +130,7 @@ class _Session:
 
     async def _send_file(self, path: str) -> bool:
         try:
-            fd = os.open(self._jail.host_path(path, follow=True), os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             await self._fail(f"open failed: {error.strerror}")
             return True
@@ -164,9 +163,7 @@ class _Session:
         return await self._receive(path, mode)
 
     async def _receive(self, path: str, mode: int) -> bool:
-        receiver = FileReceiver(
-            self._jail.host_path(path), mode, no_space_after_bytes=self._faults.no_space_after_bytes
-        )
+        receiver = FileReceiver(path, mode, no_space_after_bytes=self._faults.no_space_after_bytes)
         try:
             problem = receiver.open()
             if problem:
