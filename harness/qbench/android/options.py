@@ -13,7 +13,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """`is_strict`: nothing runs on a device with a taint that is not in `accepted`.
 
     `cool_to_c`: the temperature of the device's body (or battery) below which a run may start;
-    None: 1 C above that at the session's start. `hold_s`: how long the device is kept while
+    None: 1 C above that at the session's start. `virtual_binary` is the tool on qbench's virtual
+    devices where `benchmark_binary` is not given. `hold_s`: how long the device is kept while
     another qbench waits for it. `patience_s`: how long a lost device is waited for.
     """
 
@@ -21,6 +22,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     accepted: frozenset[Taint] = frozenset()
     is_fallback_allowed: bool = False
     benchmark_binary: Path | None = None
+    virtual_binary: Path | None = None
     hexagon_libraries: Path | None = None
     qnn_libraries: Path | None = None
     nnapi_accelerator: str | None = None

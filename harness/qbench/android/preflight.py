@@ -16,7 +16,7 @@ from qbench.records import Taint
 
 _TCP = re.compile(r"(?P<host>.+):\d+")
 _LOOPBACK = ("127.", "localhost", "[::1]")
-_FIXED_PERFORMANCE_API = 30  # Android 11: `cmd power set-fixed-performance-mode-enabled`
+FIXED_PERFORMANCE_API = 30  # Android 11: `cmd power set-fixed-performance-mode-enabled`
 _FIXES = {
     Taint.LOW_BATTERY: "charge it above 25 % and turn battery saver off",
     Taint.CHARGING: "charge it first, then use a cable that does not charge, or adb over TCP",
@@ -37,7 +37,12 @@ class Finding(msgspec.Struct, frozen=True):
 
     @property
     def fix(self) -> str | None:
-        return _FIXES.get(self.taint)
+        return fix_of(self.taint)
+
+
+def fix_of(taint: Taint) -> str | None:
+    """What the user can do about a taint."""
+    return _FIXES.get(taint)
 
 
 def findings(
@@ -57,7 +62,7 @@ def findings(
     if is_stale:
         found.append(Finding(Taint.STALE_BINARY, "benchmark_model is of an old form"))
     api_level = identity.info.api_level
-    if not may_lock and api_level is not None and api_level < _FIXED_PERFORMANCE_API:
+    if not may_lock and api_level is not None and api_level < FIXED_PERFORMANCE_API:
         found.append(
             Finding(Taint.UNLOCKED_CLOCKS, "before Android 11 only root can hold the clocks")
         )

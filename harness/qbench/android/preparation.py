@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from qbench.android import cores, state
 from qbench.android.joblist import Cooling, Job, JobList, Setting, Telemetry
 from qbench.android.options import Options
+from qbench.android.preflight import FIXED_PERFORMANCE_API
 from qbench.formats.runner import Snapshot
 from qbench.formats.runner.taints import LEAST_BATTERY_RATIO
 from qbench.records import Taint
@@ -22,7 +23,6 @@ _ZONE_KINDS = (
     re.compile(r"batt", re.I),
 )
 _ALL_PLUGS = "7"  # android.os.BatteryManager: AC 1, USB 2, wireless 4
-_FIXED_PERFORMANCE_API = 30
 _GOVERNOR = "performance"
 
 
@@ -50,7 +50,7 @@ def settings(snapshot: Snapshot, options: Options, *, api_level: int | None) -> 
     found = [
         Setting(kind="settings", target="global stay_on_while_plugged_in", value=_ALL_PLUGS),
     ]
-    has_mode = api_level is not None and api_level >= _FIXED_PERFORMANCE_API
+    has_mode = api_level is not None and api_level >= FIXED_PERFORMANCE_API
     if has_mode:
         found.append(
             Setting(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-import re
 import struct
 import urllib.error
 import urllib.request
@@ -19,7 +18,6 @@ from typing import Literal
 
 import msgspec
 
-from qbench.adb.transport import Transport
 from qbench.errors import InputError
 
 # Documented in LiteRT's tflite/tools/benchmark/README.md; "latest" moves.
@@ -34,28 +32,23 @@ _FILES = {
 _ELF_MACHINES = {"arm64-v8a": 183, "armeabi-v7a": 40, "x86_64": 62, "x86": 3}
 _MACHINE_NAMES = {183: "64-bit ARM", 40: "32-bit ARM", 62: "x86-64", 3: "x86"}
 _FETCH_S = 60.0
-_ASK_S = 20.0
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _LARGEST_BYTES = 200_000_000
 # A format string of the summary that builds since TF 2.16 have; before, no median is printed.
 _NEWEST_FORM = b"median="
 
-Whence = Literal["option", "environment", "cache", "device"]
+Whence = Literal["option", "environment", "cache"]
 Fetch = Callable[[str, Path], None]  # an address, and the file to write
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
-    """A benchmark_model at `path` on this machine, or, of a virtual device, on the device itself.
+    """A benchmark_model on this machine. `is_stale`: its form is older than TF 2.16; None: the
+    file cannot tell, it is a script."""
 
-    `is_stale`: its form is older than TF 2.16; None: the file cannot tell, it is a script.
-    """
-
-    path: Path | None
+    path: Path
     sha256: str
     abi: str
     whence: Whence
     is_stale: bool | None = None
-    device_path: str | None = None
 
     @property
     def title(self) -> str:
@@ -89,17 +82,6 @@ def find(
             f"benchmark_model for {abi}: there is none here", hint=_how_to_get(abi, place)
         )
     return _examined(path, abi, whence, is_any_machine=is_any_machine)
-
-
-def find_on_device(transport: Transport, abi: str) -> Tool | None:
-    """The one that a virtual device brings; None: it brings none. Raises DeviceError."""
-    answer = transport.run(
-        'p=$(command -v benchmark_model) && echo "$p" && sha256sum <"$p"', timeout_s=_ASK_S
-    )
-    lines = answer.text.split()
-    if answer.exit_code != 0 or len(lines) < 2 or not _SHA256.fullmatch(lines[1]):
-        return None
-    return Tool(path=None, sha256=lines[1], abi=abi, whence="device", device_path=lines[0])
 
 
 def variable_of(abi: str) -> str:

@@ -70,22 +70,17 @@ class Workload:
     @cached_property
     def tool(self) -> tools.Tool:
         """Raises InputError when there is none."""
-        abi = self._identity.info.abi or _DEFAULT_ABI
-        explicit = self._options.benchmark_binary
         is_virtual = self._identity.is_virtual
-        if is_virtual and explicit is None:
-            brought = self._link.through(lambda: tools.find_on_device(self._transport, abi))
-            if brought is not None:
-                return brought
-        return tools.find(abi, explicit=explicit, is_any_machine=is_virtual)
+        explicit = self._options.benchmark_binary
+        if explicit is None and is_virtual:
+            explicit = self._options.virtual_binary
+        return tools.find(
+            self._identity.info.abi or _DEFAULT_ABI, explicit=explicit, is_any_machine=is_virtual
+        )
 
     @cached_property
     def _tool_path(self) -> str:
-        tool = self.tool
-        if tool.path is None:
-            assert tool.device_path is not None, "a tool is here or on the device"
-            return tool.device_path
-        return self._put(tool.path, tool.sha256, is_program=True)
+        return self._put(self.tool.path, self.tool.sha256, is_program=True)
 
     def _model(self, path: str) -> str:
         if path not in self._models:
