@@ -168,6 +168,23 @@ def test_a_flipped_bit_is_noticed_and_the_file_is_sent_again(adb: Adb, tmp_path:
         assert status["flip_received_at_byte"] is status["flip_sent_at_byte"] is None
 
 
+def test_a_large_file_is_checked_on_its_way_and_a_flip_in_it_noticed(
+    adb: Adb, tmp_path: Path
+) -> None:
+    source = tmp_path / "large"
+    source.write_bytes(os.urandom(1_000_000) * 120 + b"odd end")
+    with phone(adb, "large", data_bytes=400_000_000) as large:
+        large.device.push(source, f"{FOLDER}/f")
+        digest = sha256(source.read_bytes())
+        assert large.shell(f"sha256sum <{FOLDER}/f").split()[0] == digest
+        for position in (5_000_000, 119_000_000):
+            large.ask("set_faults", flip_received_at_byte=position)
+            large.device.push(source, f"{FOLDER}/f")
+            assert large.ask("status")["faults"]["flip_received_at_byte"] is None
+            assert large.shell(f"sha256sum <{FOLDER}/f").split()[0] == digest
+        assert leftovers(large) == []
+
+
 def test_a_device_whose_storage_lies_is_given_up(adb: Adb) -> None:
     with phone(adb, "lying") as lying:
         with pytest.raises(TransferError, match="arrived damaged 3 times"):

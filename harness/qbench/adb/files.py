@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from qbench.adb import sync
+from qbench.adb import sync, verifying
 from qbench.adb.deadline import Deadline
 from qbench.adb.hashing import BackgroundSha256
 from qbench.adb.states import explained
@@ -59,10 +59,14 @@ def push(
     deadline = Deadline(timeout_s or transfer_timeout_s(origin.size_bytes))
     part = f"{target.rpartition('/')[0]}/.qbench-{secrets.token_hex(8)}.part"
     what = f"push to {target}"
+    is_large = "shell_v2" in device.features and origin.size_bytes >= verifying.WORTHWHILE_BYTES
     for _ in range(_ATTEMPTS):
         try:
-            digest = _send(device, origin, part, mode, deadline, on_progress, sha256)
-            if _put_in_place(device, part, target, digest, deadline):
+            if is_large:
+                check = _send_checking(device, origin, part, mode, deadline, on_progress)
+            else:
+                check = _send(device, origin, part, mode, deadline, on_progress, sha256)
+            if _put_in_place(device, part, target, check, deadline):
                 return
         except DeviceError as error:
             # adbd itself removes what a broken stream had brought.
@@ -72,6 +76,7 @@ def push(
         except BaseException:
             _remove(device, part)
             raise
+        is_large = False  # what was damaged is checked as a whole the next time
     _remove(device, part)
     raise _damaged(device, what)
 
@@ -100,17 +105,57 @@ def _send(
     on_progress: OnProgress | None,
     known_sha256: str | None,
 ) -> str:
-    progress = _Progress(origin.size_bytes, on_progress)
+    """Send, and return the shell condition that tells whether it arrived as it was."""
+    with BackgroundSha256(known_sha256) as digest:
+        _transfer(device, origin, part, mode, deadline, on_progress, digest.update)
+        return _has_hash(part, digest.hexdigest())
+
+
+def _send_checking(
+    device: AdbDevice,
+    origin: _Source,
+    part: str,
+    mode: int,
+    deadline: Deadline,
+    on_progress: OnProgress | None,
+) -> str:
+    """As `_send`, for a large file: checked on the device while it is on its way."""
     with (
-        BackgroundSha256(known_sha256) as digest,
-        origin.open() as stream,
-        device.open("sync:", deadline) as connection,
+        BackgroundSha256(block_bytes=verifying.BLOCK_BYTES) as digests,
+        verifying.BlockCheck(device, part, deadline, digests) as check,
     ):
 
         def sink(data: memoryview) -> None:
-            digest.update(data)
-            progress.add(len(data))
+            digests.update(data)
+            check.sent(len(data))
 
+        _transfer(device, origin, part, mode, deadline, on_progress, sink)
+        digests.finish()
+        if check.finish(origin.size_bytes):
+            return f"[ $(wc -c <{shlex.quote(part)}) = {origin.size_bytes} ]"
+    whole = hashlib.sha256()
+    with origin.open() as stream:
+        while block := stream.read(_PROGRESS_BYTES):
+            whole.update(block)
+    return _has_hash(part, whole.hexdigest())
+
+
+def _transfer(
+    device: AdbDevice,
+    origin: _Source,
+    part: str,
+    mode: int,
+    deadline: Deadline,
+    on_progress: OnProgress | None,
+    sink: sync.Sink,
+) -> None:
+    progress = _Progress(origin.size_bytes, on_progress)
+
+    def each(data: memoryview) -> None:
+        sink(data)
+        progress.add(len(data))
+
+    with origin.open() as stream, device.open("sync:", deadline) as connection:
         sync.send_file(
             connection,
             stream,
@@ -118,31 +163,34 @@ def _send(
             mode=mode,
             modified_s=origin.modified_s,
             deadline=deadline,
-            sink=sink,
+            sink=each,
         )
-        progress.finish()
-        return digest.hexdigest()
+    progress.finish()
+
+
+def _has_hash(path: str, digest: str) -> str:
+    """Exits by itself, saying so, where the device has no sha256sum (Android before 8)."""
+    quoted = shlex.quote(path)
+    return (
+        f"h=$(sha256sum <{quoted}) || {{ echo unknown {digest}; exit 0; }}; "
+        f'[ "${{h%% *}}" = {digest} ]'
+    )
 
 
 def _put_in_place(
-    device: AdbDevice, part: str, target: str, digest: str, deadline: Deadline
+    device: AdbDevice, part: str, target: str, check: str, deadline: Deadline
 ) -> bool:
     """Check what has arrived and give it its name; False: it is damaged."""
     here, there = shlex.quote(part), shlex.quote(target)
-    script = (
-        f"h=$(sha256sum <{here}) || {{ echo unknown; exit 0; }}; "
-        f'[ "${{h%% *}}" = {digest} ] || {{ echo damaged; exit 0; }}; '
-        f"[ ! -d {there} ] || {{ echo it is a folder; exit 1; }}; "
-        f"mv -f {here} {there} && echo moved"
-    )
+    move = f"[ ! -d {there} ] || {{ echo it is a folder; exit 1; }}; mv -f {here} {there}"
+    script = f"{check} || {{ echo damaged; exit 0; }}; {move} && echo moved"
     result = device.run(script, timeout_s=deadline.left_s())
     said = result.text.strip()
-    if said == "unknown":  # no sha256sum, as before Android 8: read it back instead
-        if _digest_of(device, part, deadline) != digest:
+    if said.startswith("unknown "):  # read it back instead
+        if _digest_of(device, part, deadline) != said.split()[1]:
             return False
-        line = f"[ ! -d {there} ] && mv -f {here} {there}"
-        device.run(line, timeout_s=deadline.left_s(), check=True)
-        return True
+        result = device.run(f"{move} && echo moved", timeout_s=deadline.left_s())
+        said = result.text.strip()
     if said == "moved":
         return True
     if said == "damaged":
