@@ -10,7 +10,7 @@ import pytest
 from fakes import tiny_models
 from fakes.fake_backend import FakeBackend, capture
 from fakes.host_cases import case_for
-from qbench import formats
+from qbench import formats, profiles
 from qbench.backend import Backend
 from qbench.clock import SystemClock
 from qbench.host import HostBackend
@@ -25,6 +25,7 @@ from qbench.records import (
     Prediction,
     RawOutput,
 )
+from qbench.simulator import SimulatorBackend
 
 
 def _fake_answer(case: Case) -> RawOutput:
@@ -33,6 +34,7 @@ def _fake_answer(case: Case) -> RawOutput:
 
 BACKENDS: dict[str, Callable[[], Backend]] = {
     "host": lambda: HostBackend(SystemClock()),
+    "simulator": lambda: SimulatorBackend(profiles.load("sd865")),
     "fake": lambda: FakeBackend(_fake_answer),
 }
 
