@@ -65,6 +65,14 @@ def test_every_case_has_each_repetition_once_and_sequences_count_up(
     assert len(set(pairs)) == len(pairs) == models * (repetitions + 2)
 
 
+def test_a_case_without_xnnpack_is_another_case() -> None:
+    made = plan.expand(
+        MODELS[:1], (HERE,), protocol=plan.protocol("quick"), seed=0, name="n", xnnpack=False
+    )
+    assert [c.case_id for c in made.cases] == ["resnet34-int8-cpu-t2-noxnnpack@host"]
+    assert not made.cases[0].xnnpack
+
+
 def test_the_same_file_twice_is_one_case_and_equal_names_are_told_apart_by_hash() -> None:
     twin = plan.PlanModel("resnet34", "/other/resnet34-int8.tflite", "c" * 64, Precision.INT8)
     ids = [c.case_id for c in _expand((MODELS[0], MODELS[0], twin)).cases if "nnapi" in c.case_id]

@@ -262,7 +262,23 @@ def test_a_prediction_is_s1_only_when_its_time_comes_from_fitted_rates() -> None
     )
     assert predicted(model).tier is Tier.S1
     assert predicted(dynamic).tier is Tier.S0
-    assert "CPU dynamic: data sheet" in predicted(dynamic).basis
+    assert "CPU dynamic" in predicted(dynamic).basis
+
+
+def test_tflites_own_kernels_are_never_s1_and_have_the_widest_band() -> None:
+    g = Graph("conv")
+    g.conv(g.input(28, 28, 64), 64, 3)
+    model = g.info()
+    told = simulator.predict(
+        model,
+        placement.place(model, Delegate.CPU, SD865, xnnpack=False),
+        SD865,
+        threads=4,
+        anchors=simulator.load_anchors("sd865"),
+    )
+    assert told.tier is Tier.S0
+    assert told.high_us / told.p50_us == pytest.approx(3.0, rel=0.01)
+    assert "own kernels" in told.basis
 
 
 def test_unknown_sizes_are_said_and_widen_the_band() -> None:

@@ -76,6 +76,7 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     protocol: str | None = None
     repetitions: int | None = None
     seed: int | None = None
+    xnnpack: bool | None = None
 
 
 def load(path: Path) -> PlanSpec:
@@ -122,15 +123,18 @@ def expand(
     protocol: Protocol,
     seed: int,
     name: str,
+    xnnpack: bool = True,
 ) -> Plan:
     """All cases of `models` x `targets`, and their runs in order.
+
+    `xnnpack` False: what runs on the CPU runs on TFLite's own kernels.
 
     Repetitions are interleaved over the cases, forwards and backwards in turn (ABBA), so that a
     slow drift of the machine falls on all cases alike. A simulated case is computed once: a
     repetition of the same formula says nothing new.
     """
     cases = [
-        _case(model, target, delegate, protocol, seed)
+        _case(model, target, delegate, protocol, seed, xnnpack)
         for model in _with_distinct_names(models)
         for target in targets
         for delegate in target.delegates
@@ -184,10 +188,16 @@ _ENDINGS: dict[Precision, tuple[str, ...]] = {
 
 
 def _case(
-    model: PlanModel, target: Target, delegate: Delegate, protocol: Protocol, seed: int
+    model: PlanModel,
+    target: Target,
+    delegate: Delegate,
+    protocol: Protocol,
+    seed: int,
+    xnnpack: bool,
 ) -> Case:
+    settings = f"t{target.threads}" if xnnpack else f"t{target.threads}-noxnnpack"
     return Case(
-        case_id=f"{_plain(model.name)}-{model.precision}-{delegate}-t{target.threads}@{target.device}",
+        case_id=f"{_plain(model.name)}-{model.precision}-{delegate}-{settings}@{target.device}",
         model=model.name,
         model_path=model.path,
         model_sha256=model.sha256,
@@ -203,6 +213,7 @@ def _case(
         max_s=protocol.max_s,
         timeout_s=protocol.timeout_s,
         seed=seed,
+        xnnpack=xnnpack,
     )
 
 

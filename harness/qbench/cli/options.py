@@ -51,6 +51,11 @@ def planning(function: _F) -> _F:
             help="quick: 5 processes x (>= 20 invokes and >= 0.3 s); "
             "default: 10 x (>= 50 and >= 3 s). Without it: quick.",
         ),
+        click.option(
+            "--xnnpack/--no-xnnpack",
+            default=None,
+            help="CPU operators on XNNPACK (the runtime's default) or on TFLite's own kernels.",
+        ),
         threads_option,
         precision_option,
         delegate_option,

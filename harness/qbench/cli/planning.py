@@ -25,6 +25,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str | None
     repetitions: int | None
     seed: int | None
+    xnnpack: bool | None
 
 
 def merge(asked: Asked) -> plan.PlanSpec:
@@ -44,6 +45,7 @@ def merge(asked: Asked) -> plan.PlanSpec:
         protocol=asked.protocol or spec.protocol,
         repetitions=asked.repetitions or spec.repetitions,
         seed=asked.seed if asked.seed is not None else spec.seed,
+        xnnpack=asked.xnnpack if asked.xnnpack is not None else spec.xnnpack,
     )
 
 
@@ -60,6 +62,7 @@ def make(spec: plan.PlanSpec) -> tuple[Plan, DeviceProfile | None]:
         targets,
         protocol=protocol,
         seed=spec.seed if spec.seed is not None else 0,
+        xnnpack=spec.xnnpack is not False,
         name=spec.name or f"{first}-{profile.name if profile else perform.HOST}",
     )
     return made, profile

@@ -98,7 +98,7 @@ def _cells(row: Row) -> tuple[Text, ...]:
     s = row.summary
     case = s.case
     style = "cyan" if case.origin is Origin.SIMULATED else ""
-    name = f"  {case.delegate}"
+    name = f"  {case.delegate}" + ("" if case.xnnpack else " no xnn")
     if s.cpu_fallback:
         name += " -> CPU"
     if s.p50_us is None:

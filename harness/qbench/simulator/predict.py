@@ -20,6 +20,8 @@ from qbench.simulator.kernels import Dtype
 
 # A prediction is S1 when at least this share of its time comes from fitted groups.
 _S1_SHARE = 0.9
+# PRIOR: how far TFLite's own kernels may be off: their kernels differ more by version than any.
+_BUILTIN_BAND_RATIO = 3.0
 # With operators whose size is not known, nothing below this band is honest.
 _UNKNOWN_BAND_RATIO = 3.0
 
@@ -38,6 +40,11 @@ def rates(
 ) -> Rates:
     """Fitted on published latencies of this unit, executor and data type, else the priors."""
     group = anchors.group(unit, executor, dtype) if anchors is not None else None
+    if executor == "builtin":
+        # No published row is of a network that ran on TFLite's own kernels as a whole.
+        known = group.coefficients if group is not None else priors.coefficients(unit, dtype)
+        basis = f"{unit.upper()} {dtype} on TFLite's own kernels: priors"
+        return Rates(known, _BUILTIN_BAND_RATIO, Tier.S0, basis)
     if group is not None:
         return Rates(group.coefficients, group.residuals.band_ratio, Tier.S1, group.basis)
     return Rates(
