@@ -14,6 +14,7 @@ root=${QBENCH_RUNNER_ROOT:-} # in front of /sys and of /proc, but for processes;
 
 # Start the runner of a session in the background, out of reach of what happens to this shell.
 verb_start() {
+	owner_alive || rm -f "$base/sessions/$1/state" # of an earlier time
 	setsid sh "$here/runner.sh" $VERSION run "$1" </dev/null >"$base/sessions/$1/log" 2>&1 3<&- &
 	local tries=0 pid=$!
 	while [ $tries -lt 100 ] && kill -0 $pid 2>/dev/null; do

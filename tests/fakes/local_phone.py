@@ -6,6 +6,7 @@ their paths moved into the tree. `local_transport.LocalTransport` reaches it as 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from qbench import assets, profiles, virtual
+from qbench.records import DeviceProfile
 from qbench.virtual import kernel
 
 _USERLAND = Path(virtual.__file__).parent / "userland"
@@ -50,7 +52,7 @@ class LocalPhone:
             "LC_ALL": "C",
         }
 
-    def _build_tree(self, profile: profiles.DeviceProfile) -> None:
+    def _build_tree(self, profile: DeviceProfile) -> None:
         for path, text in kernel.nodes(profile).items():
             place, name = path, path.rpartition("/")[2]
             if "/proc/" in path:  # `!` in a name stands for `/`
@@ -124,3 +126,32 @@ class LocalPhone:
                     path = Path(folder) / name
                     found[str(path.relative_to(self.root))] = path.read_bytes()
         return found
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return fields[0] != "Z"
+
+
+def processes_of(phone: LocalPhone) -> list[int]:
+    """All that run from this phone's tree: the runner, its watcher, the tool, their children."""
+    mark = f"QBENCH_RUNNER_ROOT={phone.root}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and mark in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+    return found
+
+
+def tools_that_run(phone: LocalPhone) -> list[int]:
+    """Those of them that were started as `tool`."""
+    found = []
+    for pid in processes_of(phone):
+        with contextlib.suppress(OSError):
+            if is_alive(pid) and b"/tool\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
