@@ -83,6 +83,7 @@ def test_a_whole_log_of_a_process_that_ended_badly_is_no_measurement(
         "Node number 65 (TfLiteGpuDelegateV2) failed to invoke.",
         "ERROR: failed to invoke XNNPACK runtime",
         "Failed to invoke!",
+        "TfLiteGpuDelegate Invoke: no.Node number 68 (TfLiteGpuDelegate) failed to invoke.",
         "FATAL: Failed to read the input_layer_value_file:/x",
         "ERROR: Benchmarking failed.",
         "Benchmarking failed.",

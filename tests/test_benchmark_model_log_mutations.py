@@ -196,10 +196,21 @@ def test_reading_is_linear_in_the_length_of_the_log(name: str) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", HOSTILE)
-def test_50_megabytes_are_read_in_minutes_at_most(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name, text in HOSTILE.items() if "\n" not in text])
+def test_a_line_of_50_megabytes_is_read_in_seconds(name: str) -> None:
     good = benchmark_logs.load("litert-2.1.4_linux-x86_64_profiling_googlenet_noxnn").stdout
     text = good + HOSTILE[name] * (50_000_000 // len(HOSTILE[name]))
     start = perf_counter()
     read(text, "", 0)
-    assert perf_counter() - start < 900
+    assert perf_counter() - start < 60  # 1 to 4 s where nothing else runs
+
+
+@pytest.mark.heavy
+def test_50_megabytes_of_lines_are_read_in_less_than_minutes() -> None:
+    good = benchmark_logs.load("litert-2.1.4_linux-x86_64_default_small").stdout
+    text = good + ("INFO: a line of some other program, and about as long as they are\n" * 750_000)
+    start = perf_counter()
+    report = read(text, "", 0)
+    assert report.failure is None
+    assert report.unknown_count == 750_000
+    assert perf_counter() - start < 180  # 15 s where nothing else runs

@@ -127,9 +127,6 @@ _DIED_IN_SHELL = re.compile(
     r"(?:Segmentation fault|Aborted|Killed|Bus error|Illegal instruction|Terminated)"
     r"(?: \(core dumped\))?(?: {1,40}.{0,400})?"
 )
-_INVOKE_FAILED = re.compile(
-    r"(?:Node number \d{1,9} \(.{0,400}\) failed to invoke|Failed to invoke|failed to invoke)"
-)
 _UNREADABLE_TOOL = re.compile(
     r".{0,200}(?:not found|Permission denied|No such file or directory)\s{0,4}"
 )
@@ -157,7 +154,7 @@ def is_death(text: str) -> bool:
 
 def is_failed_invoke(text: str) -> bool:
     """One is enough: the tool counts the sample of a failed invoke like any other."""
-    return _INVOKE_FAILED.match(text) is not None
+    return text.startswith(("Failed to invoke", "failed to invoke")) or ") failed to invoke" in text
 
 
 def is_no_tool(text: str) -> bool:

@@ -194,6 +194,9 @@ class _StreamReader:
         if text.startswith(memory_lines.PREFIXES):
             self._memory(text)
             return True
+        if known.is_failed_invoke(text):
+            _keep(found.failed_invokes, line)
+            return True
         if len(text) < _LONGEST and found.delegates.take(line):
             if _may_be_trouble(line) and known.is_trouble(text):
                 _keep(found.trouble, line)
@@ -269,9 +272,6 @@ class _StreamReader:
 
     def _trouble(self, line: Line, text: str) -> bool:
         found = self._found
-        if known.is_failed_invoke(text):
-            _keep(found.failed_invokes, line)
-            return True
         if known.is_death(text) or known.is_no_tool(text):
             _keep(found.deaths, line)
             return True
