@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from qbench.adb import sync, verifying
 from qbench.adb.deadline import Deadline
-from qbench.adb.hashing import BackgroundSha256
+from qbench.adb.hashing import SourceHash, StreamHash, sha256_of
 from qbench.adb.states import explained
 from qbench.adb.transport import OnProgress, transfer_timeout_s
 from qbench.errors import (
@@ -106,9 +106,8 @@ def _send(
     known_sha256: str | None,
 ) -> str:
     """Send, and return the shell condition that tells whether it arrived as it was."""
-    with BackgroundSha256(known_sha256) as digest:
-        _transfer(device, origin, part, mode, deadline, on_progress, digest.update)
-        return _has_hash(part, digest.hexdigest())
+    _transfer(device, origin, part, mode, deadline, on_progress)
+    return _has_hash(part, known_sha256 or sha256_of(origin.open))
 
 
 def _send_checking(
@@ -121,23 +120,13 @@ def _send_checking(
 ) -> str:
     """As `_send`, for a large file: checked on the device while it is on its way."""
     with (
-        BackgroundSha256(block_bytes=verifying.BLOCK_BYTES) as digests,
-        verifying.BlockCheck(device, part, deadline, digests) as check,
+        SourceHash(origin.open, verifying.BLOCK_BYTES) as ours,
+        verifying.BlockCheck(device, part, deadline, ours) as check,
     ):
-
-        def sink(data: memoryview) -> None:
-            digests.update(data)
-            check.sent(len(data))
-
-        _transfer(device, origin, part, mode, deadline, on_progress, sink)
-        digests.finish()
+        _transfer(device, origin, part, mode, deadline, on_progress, check.sent)
         if check.finish(origin.size_bytes):
             return f"[ $(wc -c <{shlex.quote(part)}) = {origin.size_bytes} ]"
-    whole = hashlib.sha256()
-    with origin.open() as stream:
-        while block := stream.read(_PROGRESS_BYTES):
-            whole.update(block)
-    return _has_hash(part, whole.hexdigest())
+    return _has_hash(part, sha256_of(origin.open))
 
 
 def _transfer(
@@ -147,13 +136,14 @@ def _transfer(
     mode: int,
     deadline: Deadline,
     on_progress: OnProgress | None,
-    sink: sync.Sink,
+    on_sent: Callable[[int], None] | None = None,
 ) -> None:
     progress = _Progress(origin.size_bytes, on_progress)
 
-    def each(data: memoryview) -> None:
-        sink(data)
-        progress.add(len(data))
+    def sent(size_bytes: int) -> None:
+        progress.add(size_bytes)
+        if on_sent is not None:
+            on_sent(size_bytes)
 
     with origin.open() as stream, device.open("sync:", deadline) as connection:
         sync.send_file(
@@ -163,7 +153,7 @@ def _transfer(
             mode=mode,
             modified_s=origin.modified_s,
             deadline=deadline,
-            sink=each,
+            on_sent=sent,
         )
     progress.finish()
 
@@ -241,7 +231,7 @@ def _fetch(
 ) -> bool:
     """Into `part`; False: what came is not what the device has."""
     opening = Deadline(timeout_s or transfer_timeout_s(0))
-    with device.open("sync:", opening) as connection, BackgroundSha256(None) as digest:
+    with device.open("sync:", opening) as connection, StreamHash() as digest:
         is_v2 = "stat_v2" in device.features
         found = sync.stat(connection, source, opening, is_v2=is_v2)
         if found is None:

@@ -41,9 +41,9 @@ def send_file(
     mode: int,
     modified_s: int,
     deadline: Deadline,
-    sink: Sink,
+    on_sent: Callable[[int], object],
 ) -> None:
-    """Send all of `source`; `sink` sees what was sent.
+    """Send all of `source`; `on_sent` gets the bytes of it that each step has sent.
 
     Raises DeviceStorageError, CommandError with the device's reason, DisconnectedError,
     CommandTimeoutError.
@@ -55,7 +55,7 @@ def send_file(
     is_at_end = False
     try:
         while not is_at_end:
-            filled = 0
+            filled = payload_bytes = 0
             for _ in range(_BLOCKS_PER_SEND):
                 start = filled + _REQUEST.size
                 size = source.readinto(view[start : start + BLOCK_BYTES])  # type: ignore[attr-defined]
@@ -63,10 +63,11 @@ def send_file(
                     is_at_end = True
                     break
                 _REQUEST.pack_into(buffer, filled, b"DATA", size)
-                sink(view[start : start + size])
                 filled = start + size
+                payload_bytes += size
             if filled:
                 send(connection, view[:filled], deadline)
+                on_sent(payload_bytes)
             # A device that has no room says so at once, and takes the rest for nothing.
             if select.select([connection], [], [], 0)[0]:
                 break

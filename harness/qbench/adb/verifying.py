@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from qbench.adb.deadline import Deadline
-from qbench.adb.hashing import BackgroundSha256
+from qbench.adb.hashing import SourceHash
 from qbench.adb.server import receive_exactly, send
 from qbench.errors import DeviceError
 
@@ -34,13 +34,11 @@ _STDIN, _STDOUT = 0, 1
 class BlockCheck:
     """Compares the device's hash of each block with ours, in a thread of its own."""
 
-    def __init__(
-        self, device: AdbDevice, path: str, deadline: Deadline, digests: BackgroundSha256
-    ) -> None:
+    def __init__(self, device: AdbDevice, path: str, deadline: Deadline, ours: SourceHash) -> None:
         self._device = device
         self._path = path
         self._deadline = deadline
-        self._digests = digests
+        self._ours = ours
         self._changed = threading.Condition()
         self._sent_bytes = 0
         self._total_bytes: int | None = None
@@ -93,7 +91,7 @@ class BlockCheck:
                 line = b"%d\n" % size_bytes
                 send(connection, _PACKET.pack(_STDIN, len(line)) + line, self._deadline)
                 there = _receive_line(connection, self._deadline).split()[0].decode()
-                if there != self._digests.block_digest(number):
+                if there != self._ours.block(number):
                     return False
                 number += 1
         return not self._is_given_up
