@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "plan": ("plan", "plan", "Print the cases that a run would perform; touches nothing."),
     "inspect": ("inspect", "inspect", "Show a model's operators and who would run them."),
     "models": ("models", "models", "List the built-in models; build the case study's networks."),
+    "read-log": ("read_log", "read_log", "Read a saved log of benchmark_model by itself."),
+    "virtual": ("virtual", "virtual", "Start, stop and break virtual Android devices."),
     "devices": ("devices", "devices", "List attached devices and the profiles qbench knows."),
 }
 
