@@ -158,6 +158,15 @@ def test_battery_and_heat_are_told_as_android_tells_them(shared: Phone) -> None:
     assert "Adreno 650" in shared.shell("dumpsys SurfaceFlinger")
 
 
+def test_a_program_of_this_machine_runs_in_the_device_unchanged(
+    shared: Phone, tmp_path: Path
+) -> None:
+    program = Path("/bin/echo")
+    assert shared.adb("push", str(program), "/data/local/tmp/own").returncode == 0
+    ran = shared.adb("shell", "chmod 755 /data/local/tmp/own; /data/local/tmp/own 'it runs'")
+    assert ran.stdout == b"it runs\n"
+
+
 def test_a_node_outside_the_device_is_not_written(shared: Phone, tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="leads out of the device"):
         shared.ask("write", path=f"/../../../../../../..{tmp_path}/x", text="x")

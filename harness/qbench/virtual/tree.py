@@ -48,6 +48,14 @@ _LINKS = {
 }
 _NOT_ON_ANDROID = {"login", "mksh", "reboot", "su", "toybox"}
 _SHELLS = ("/usr/lib/x86_64-linux-musl/bin/mksh", "/usr/lib/aarch64-linux-musl/bin/mksh")
+# What programs that people bring for this machine need beside the C library.
+_COMMON_LIBRARIES = (
+    "libstdc++.so.6",
+    "libgcc_s.so.1",
+    "libdl.so.2",
+    "libpthread.so.0",
+    "librt.so.1",
+)
 _LIBRARY = re.compile(r"(/\S+) \(0x")
 
 
@@ -145,8 +153,9 @@ def _install(root: Path, source: Path, target: Path) -> None:
     target.chmod(0o755)
     listed = subprocess.run(["ldd", source], capture_output=True, text=True, check=False).stdout
     for library in _LIBRARY.findall(listed):
-        place = root / library.lstrip("/")
-        if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(library, place)
-            place.chmod(0o755)
+        for found in [Path(library), *(Path(library).parent / name for name in _COMMON_LIBRARIES)]:
+            place = root / str(found).lstrip("/")
+            if found.is_file() and not place.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(found, place)
+                place.chmod(0o755)
