@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import socket
 from collections.abc import Iterator
@@ -13,10 +15,11 @@ import pytest
 from fakes.adb_servers import adb_server
 from fakes.virtual_phones import Adb, Phone, adb_of, descendants, phone
 from qbench.adb.connecting import connect_tcp, disconnect_tcp, wait_until_usable
+from qbench.adb.deadline import Deadline
 from qbench.adb.listing import list_devices
 from qbench.clock import SystemClock
 from qbench.errors import DeviceError, InputError, UnauthorizedError
-from qbench.virtual import instances
+from qbench.virtual import instances, packets
 from qbench.virtual.start import describe
 
 
@@ -165,6 +168,65 @@ def test_a_program_of_this_machine_runs_in_the_device_unchanged(
     assert shared.adb("push", str(program), "/data/local/tmp/own").returncode == 0
     ran = shared.adb("shell", "chmod 755 /data/local/tmp/own; /data/local/tmp/own 'it runs'")
     assert ran.stdout == b"it runs\n"
+
+
+def test_garbage_on_the_port_ends_its_connection_and_nothing_else(shared: Phone) -> None:
+    generator = random.Random(4)
+    greeting = packets.encode_header(packets.CNXN, 0x01000001, 1 << 20, b"host::", checksum=True)
+    for turn in range(60):
+        with (
+            contextlib.suppress(ConnectionError),
+            socket.create_connection(("127.0.0.1", shared.instance.port)) as peer,
+        ):
+            peer.sendall(greeting + b"host::" if turn % 2 else b"")
+            for _ in range(generator.randint(1, 4)):
+                data = generator.randbytes(generator.randint(0, 300))
+                command = generator.choice(
+                    [
+                        packets.OPEN,
+                        packets.WRTE,
+                        packets.OKAY,
+                        packets.CLSE,
+                        packets.AUTH,
+                        generator.getrandbits(32),
+                    ]
+                )
+                numbers = generator.choice([0, 1, 2]), generator.choice([0, 1, 2])
+                service = generator.choice(
+                    [b"sync:", b"shell:", b"shell,v2,pty:", b"reverse:x", b""]
+                )
+                payload = service + data if command == packets.OPEN else data
+                head = packets.encode_header(command, *numbers, payload, checksum=False)
+                peer.sendall(generator.choice([head, head[:-4] + b"oops"]) + payload)
+    assert shared.shell("echo alive") == "alive"
+    assert "Traceback" not in (instances.folder_of("shared") / "log.txt").read_text()
+
+
+def test_garbage_in_the_sync_service_is_refused_and_the_device_lives(shared: Phone) -> None:
+    generator = random.Random(5)
+    for _ in range(60):
+        with contextlib.suppress(ConnectionError, DeviceError):
+            connection = shared.device.open("sync:", Deadline(5))
+            with connection:
+                for _ in range(3):
+                    name = generator.choice(
+                        [
+                            b"STAT",
+                            b"LIST",
+                            b"SEND",
+                            b"RECV",
+                            b"LST2",
+                            b"DATA",
+                            b"SND2",
+                            b"RCV2",
+                            generator.randbytes(4),
+                        ]
+                    )
+                    path = b"/data/local/tmp/x" + generator.randbytes(generator.randint(0, 9))
+                    size = generator.choice([len(path), 0, 5, 2000])
+                    connection.sendall(name + size.to_bytes(4, "little") + path)
+    assert shared.shell("echo alive") == "alive"
+    assert "Traceback" not in (instances.folder_of("shared") / "log.txt").read_text()
 
 
 def test_a_node_outside_the_device_is_not_written(shared: Phone, tmp_path: Path) -> None:

@@ -141,7 +141,8 @@ class Connection:
                 stream.remote_id = arg0
                 stream.allow_send()
         elif command == packets.OPEN:
-            self._open(arg0, data.rstrip(b"\0").decode("utf-8", "surrogateescape"))
+            # a C string: what follows a NUL is not seen by adbd either
+            self._open(arg0, data.split(b"\0")[0].decode("utf-8", "surrogateescape"))
         elif command == packets.CLSE:
             stream = self._streams.pop(arg1, None)
             if stream is not None:

@@ -48,6 +48,7 @@ class Control:
             "jump_clock": self._jump_clock,
             "schedule": self._schedule,
             "shutdown": self._shutdown,
+            "kill": self._kill,
         }
 
     async def handle(self, op: str, arguments: Message) -> Message:
@@ -148,6 +149,11 @@ class Control:
             await self.handle(op, arguments)
         except (LinkError, ValueError, OSError) as error:
             _log.warning("scheduled %s: %s", op, error)
+
+    async def _kill(self, _: Message) -> Message:
+        """For schedules: the power is lost. Every other process dies with this one."""
+        os.kill(os.getpid(), signal.SIGKILL)
+        return {}
 
     async def _shutdown(self, _: Message) -> Message:
         asyncio.get_running_loop().call_soon(self.is_shut_down.set)

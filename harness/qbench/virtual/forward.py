@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 from qbench.virtual.stream import Stream, StreamClosedError
@@ -22,7 +23,7 @@ async def connect(connection: Connection, stream: Stream, *, kind: str, address:
             reader, writer = await asyncio.open_unix_connection("\0" + address)
         else:
             reader, writer = await asyncio.open_unix_connection(address)
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError):
         return
     await _join(stream, reader, writer)
 
@@ -52,7 +53,7 @@ async def reverse(connection: Connection, stream: Stream, *, request: str) -> No
 async def _listen(connection: Connection, spec: str) -> bytes:
     remote, _, local = spec.partition(";")
     kind, _, port_text = remote.partition(":")
-    if kind != "tcp" or not port_text.isdecimal():
+    if kind != "tcp" or not port_text.isdecimal() or int(port_text) > 65535:
         return b"FAIL" + _framed(f"cannot listen on '{remote}'")
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -71,7 +72,8 @@ async def _listen(connection: Connection, spec: str) -> bytes:
 
 
 def _framed(text: str) -> bytes:
-    return b"%04x" % len(text.encode()) + text.encode()
+    raw = os.fsencode(text)
+    return b"%04x" % len(raw) + raw
 
 
 async def _join(stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -175,9 +175,9 @@ class _Job:
         elif kind == CLOSE_STDIN and not self._is_pty:
             self._close_input()
         elif kind == WINDOW_SIZE and self._is_pty and self._input is not None:
-            rows, columns, width, height = (int(v) for v in re.findall(rb"\d+", data)[:4])
-            size_bytes = struct.pack("HHHH", rows, columns, width, height)
-            fcntl.ioctl(self._input, termios.TIOCSWINSZ, size_bytes)
+            sizes = [min(int(number), 0xFFFF) for number in re.findall(rb"\d+", data)[:4]]
+            if len(sizes) == 4:  # rows, columns, width, height
+                fcntl.ioctl(self._input, termios.TIOCSWINSZ, struct.pack("HHHH", *sizes))
 
     async def _give(self, data: bytes) -> None:
         if self._input is not None:

@@ -55,7 +55,8 @@ class _Session:
             if size > _MAX_PATH_BYTES or handler is None:
                 await self._fail(f"unknown command {name!r} of {size} bytes")
                 return
-            if not await handler(os.fsdecode(await self._stream.read_exactly(size))):
+            path = (await self._stream.read_exactly(size)).split(b"\0")[0]
+            if not await handler(os.fsdecode(path)):
                 return
 
     async def _fail(self, text: str) -> None:
@@ -153,7 +154,10 @@ class _Session:
 
     async def _receive_v1(self, spec: str) -> bool:
         path, _, mode = spec.rpartition(",")
-        return await self._receive(path, int(mode, 0))
+        if not mode.isdecimal():
+            await self._fail("bad mode in ID_SEND")
+            return False
+        return await self._receive(path, int(mode))
 
     async def _receive_v2(self, path: str) -> bool:
         _name, mode, flags = struct.unpack("<4sII", await self._stream.read_exactly(12))
