@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import click
+
+_PREDICTOR = "qbench.cli.virtual_predictor:predict_p50_us"
 
 
 @click.command()
@@ -23,38 +28,26 @@ import click
 @click.option(
     "--time-scale", type=click.FloatRange(0), help="How fast it heats and cools; 0: never."
 )
+@click.option(
+    "--sysroot",
+    type=click.Path(path_type=Path),
+    help="An Android tree (linker, libraries): ARM programs run on it, through qemu.",
+)
 @click.option("--jail", type=click.Choice(["auto", "namespaces", "proot"]), default="auto")
 @click.option("--connect/--no-connect", default=True, help="Attach it to the adb server.")
-def start(
-    profile: str,
-    serial: str | None,
-    count: int,
-    features: str | None,
-    connect: bool,
-    rooted: bool,
-    **settings: object,
-) -> None:
+def start(profile: str, serial: str | None, count: int, connect: bool, **settings: Any) -> None:
     """Start devices; print a line with serial and adb address for each."""
-    import msgspec
-
     from qbench import profiles
     from qbench.virtual import attach, instances
-    from qbench.virtual.config import ROOT_UID, SHELL_UID
-    from qbench.virtual.start import describe
-    from qbench.virtual.start import start as start_device
+    from qbench.virtual import start as starting
 
-    changes = {name: value for name, value in settings.items() if value is not None}
-    changes["predictor"] = "qbench.cli.virtual_predictor:predict_p50_us"
-    changes["uid"] = ROOT_UID if rooted else SHELL_UID
-    if features is not None:
-        changes["features"] = tuple(filter(None, features.split(",")))
     if serial is not None and count > 1:
         raise click.UsageError("--serial names one device; leave it out with --count")
     for _ in range(count):
         taken = {each.serial for each in instances.running()}
         name = serial or attach.free_serial(profiles.load(profile).name, taken)
-        config = msgspec.structs.replace(describe(profile, name), **changes)
-        instance = start_device(config)
+        config = starting.configure(profile, name, predictor=_PREDICTOR, **settings)
+        instance = starting.start(config)
         click.echo(f"{instance.serial} {instance.address}")
         if connect:
             attach.attach(instance)

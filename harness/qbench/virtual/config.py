@@ -45,6 +45,7 @@ class VirtualConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     time_scale: float = 1.0  # how fast the device heats and cools; 0: never
     jail: JailKind = "auto"
     host_folders: dict[str, str] = {}  # in the device -> of the host, read-only
+    binfmt_rules: dict[str, str] = {}  # for programs of another processor
     predictor: str | None = None  # "module:function" that tells the stand-in its latencies
 
 

@@ -30,7 +30,7 @@ def run_jailed(
     """
     linux.die_with_parent(signal.SIGKILL)
     try:
-        namespaces.unshare_all(config.uid)
+        namespaces.unshare_all(config.uid, needs_own_users=bool(config.binfmt_rules))
     except OSError as error:
         _tell(init_link, {"event": "failed", "reason": str(error)})
         return 1

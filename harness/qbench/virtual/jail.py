@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qbench.virtual import foreign
 from qbench.virtual.config import VirtualConfig
 
 _SHELL = "/system/bin/sh"
@@ -43,4 +44,6 @@ def shell_environment(config: VirtualConfig, instance: str, terminal: str | None
         "HOSTNAME": config.serial,
         INSTANCE_VARIABLE: instance,
     }
+    if config.binfmt_rules:
+        values |= foreign.ENVIRONMENT
     return values | ({"TERM": terminal} if terminal else {})

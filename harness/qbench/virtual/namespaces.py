@@ -11,25 +11,53 @@ import signal
 import socket
 from pathlib import Path
 
-from qbench.virtual import linux
+from qbench.virtual import foreign, linux
 from qbench.virtual.config import DEVICE_NODES, SHELL_UID, VirtualConfig
 from qbench.virtual.tree import FAKE_PROC, RUNTIME_FOLDERS
 
+_EVERYBODY = "0 0 65536"
 
-def unshare_all(uid: int) -> None:
+
+def unshare_all(uid: int, *, needs_own_users: bool = False) -> None:
     """New mount, pid, uts and ipc namespaces for the children of this process.
 
-    `uid` is what an unprivileged caller becomes inside. Raises OSError where it is forbidden.
+    `uid` is what an unprivileged caller becomes inside; root keeps all users, in a namespace of
+    their own only if `needs_own_users`. Raises OSError where it is forbidden.
     """
     outside_uid, outside_gid = os.getuid(), os.getgid()
     flags = linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLONE_NEWPID
-    if outside_uid == 0:
+    if outside_uid == 0 and not needs_own_users:
         linux.unshare(flags)
+        return
+    if outside_uid == 0:
+        _unshare_with_all_users(flags)
         return
     linux.unshare(flags | linux.CLONE_NEWUSER)
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{uid} {outside_uid} 1")
     Path("/proc/self/gid_map").write_text(f"{uid} {outside_gid} 1")
+
+
+def _unshare_with_all_users(flags: int) -> None:
+    """A map of many users can only be written from outside: by a child that stays there."""
+    reading, writing = os.pipe()
+    pid = os.getpid()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.read(reading, 1)
+            for name in ("uid_map", "gid_map"):
+                Path(f"/proc/{pid}/{name}").write_text(_EVERYBODY)
+            code = 0
+        finally:
+            os._exit(code)
+    linux.unshare(flags | linux.CLONE_NEWUSER)
+    os.write(writing, b"1")
+    for end in (reading, writing):
+        os.close(end)
+    if os.waitpid(child, 0)[1] != 0:
+        raise PermissionError("the users of the new namespace could not be set")
 
 
 def enter(config: VirtualConfig) -> None:
@@ -48,6 +76,8 @@ def enter(config: VirtualConfig) -> None:
         linux.bind(str(fake), f"{root}/proc/{fake.name.replace('!', '/')}")
     for place, source in config.host_folders.items():
         linux.bind(source, root + place, read_only=True)
+    if config.binfmt_rules:
+        foreign.register(f"{root}/proc", config.binfmt_rules)
     _make_devices(f"{root}/dev")
     socket.sethostname(config.serial)
     os.chroot(root)

@@ -11,8 +11,8 @@ import msgspec
 
 from qbench import profiles
 from qbench.errors import DeviceError, InputError
-from qbench.virtual import host_python, inside, instances, kernel, tree
-from qbench.virtual.config import Instance, VirtualConfig
+from qbench.virtual import foreign, host_python, inside, instances, kernel, tree
+from qbench.virtual.config import ROOT_UID, SHELL_UID, Instance, VirtualConfig
 
 
 def describe(profile_name: str, serial: str) -> VirtualConfig:
@@ -30,6 +30,35 @@ def describe(profile_name: str, serial: str) -> VirtualConfig:
         max_khz=kernel.max_khz(profile),
         host_folders=host_python.folders(),
         full_load_w=power_mw / 1000 if power_mw is not None else None,
+    )
+
+
+def configure(
+    profile_name: str,
+    serial: str,
+    *,
+    features: str | None = None,
+    rooted: bool = False,
+    sysroot: Path | None = None,
+    **settings: object,
+) -> VirtualConfig:
+    """A device as asked for on a command line: `features` with commas; `settings` of
+    VirtualConfig, None for its default. Raises as `describe` and `with_sysroot`."""
+    changes = {name: value for name, value in settings.items() if value is not None}
+    changes["uid"] = ROOT_UID if rooted else SHELL_UID
+    if features is not None:
+        changes["features"] = tuple(filter(None, features.split(",")))
+    config = msgspec.structs.replace(describe(profile_name, serial), **changes)
+    return config if sysroot is None else with_sysroot(config, sysroot)
+
+
+def with_sysroot(config: VirtualConfig, sysroot: Path) -> VirtualConfig:
+    """The same, with an Android tree whose ARM programs run through qemu. Raises InputError."""
+    return msgspec.structs.replace(
+        config,
+        host_folders=config.host_folders | foreign.folders(sysroot.resolve()),
+        binfmt_rules=foreign.interpreters(),
+        jail="namespaces",
     )
 
 

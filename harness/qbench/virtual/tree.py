@@ -80,7 +80,12 @@ def _write(config: VirtualConfig, nodes: dict[str, str], links: dict[str, str]) 
         (root / name).symlink_to(target)
     _install_programs(root)
     for place in config.host_folders:
-        (root / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
+        point = root / place.lstrip("/")
+        if Path(config.host_folders[place]).is_dir():
+            point.mkdir(parents=True, exist_ok=True)
+        else:
+            point.parent.mkdir(parents=True, exist_ok=True)
+            point.touch()
     props = "".join(f"{name}={value}\n" for name, value in config.props.items())
     (root / "system/build.prop").write_text(props)
     (root / "system/etc/passwd").write_text(
@@ -125,7 +130,7 @@ def _install_programs(root: Path) -> None:
     if openssl is None:
         del ours["sha256sum"]  # toybox has one, only slower than a phone's
     else:
-        _install(root, Path(openssl), root / "system/lib64/openssl")
+        _install(root, Path(openssl), root / ".device/openssl")
     for applet in set(applets) - _NOT_ON_ANDROID - set(ours):
         if not (programs / applet).is_symlink():
             (programs / applet).symlink_to("toybox")

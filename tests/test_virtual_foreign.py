@@ -1,0 +1,100 @@
+"""Programs of another processor on a virtual device, with an Android tree of the user's."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from pathlib import Path
+
+import pytest
+
+from fakes.virtual_phones import Adb, Phone, adb_of
+from qbench.adb.connecting import connect_tcp
+from qbench.errors import InputError
+from qbench.virtual import foreign, instances
+from qbench.virtual.start import configure, start
+
+
+def aarch64_program(text: bytes) -> bytes:
+    """An ELF file that writes `text` and ends with 7; needs no library."""
+    ahead_bytes = 7 * 4  # from the second instruction to the text behind the last
+    instructions = (
+        0xD2800020,  # mov x0, #1
+        0x10000001 | (ahead_bytes >> 2) << 5,  # adr x1, text
+        0xD2800002 | len(text) << 5,  # mov x2, #len
+        0xD2800808,  # mov x8, #64: write
+        0xD4000001,  # svc #0
+        0xD28000E0,  # mov x0, #7
+        0xD2800BA8,  # mov x8, #93: exit
+        0xD4000001,  # svc #0
+    )
+    code = b"".join(struct.pack("<I", each) for each in instructions) + text
+    start, base = 0x78, 0x400000
+    head = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
+    head += struct.pack("<HHIQQQIHHHHHH", 2, 183, 1, base + start, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    size = start + len(code)
+    return head + struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 0x10000) + code
+
+
+def sysroot(folder: Path) -> Path:
+    (folder / "system/bin").mkdir(parents=True)
+    (folder / "system/lib64").mkdir()
+    (folder / "system/bin/linker64").write_bytes(b"the phone's linker")
+    (folder / "system/lib64/libc.so").write_bytes(b"the phone's C library")
+    return folder
+
+
+def test_an_arm_program_runs_and_the_trees_libraries_are_where_android_has_them(
+    tmp_path: Path,
+) -> None:
+    if shutil.which("qemu-aarch64-static") is None:
+        pytest.skip("NOT TESTED: apt-get install qemu-user-static")
+    with adb_of("29", tmp_path) as adb:
+        config = configure("sd865", "arm", sysroot=sysroot(tmp_path / "tree"), data_bytes=10**7)
+        instance = start(config)
+        try:
+            runs_arm(adb, Phone(instance, adb))
+        finally:
+            instances.stop("arm")
+
+
+def runs_arm(adb: Adb, found: Phone) -> None:
+    connect_tcp(adb.server, found.serial)
+    program = "/data/local/tmp/program"
+    found.device.push(aarch64_program(b"hello from arm\n"), program, mode=0o755)
+    ran = found.device.run(program, timeout_s=10)
+    assert (ran.text, ran.exit_code) == ("hello from arm\n", 7)
+    assert found.shell("cat /system/bin/linker64 /system/lib64/libc.so") == (
+        "the phone's linkerthe phone's C library"
+    )
+    assert found.shell("id -u") == "2000"
+    assert found.shell("echo $ANDROID_ROOT $ANDROID_DATA; head -c 4 /dev/urandom | wc -c") == (
+        "/system /data\n4"
+    )
+
+
+def test_a_folder_that_is_no_android_tree_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no Android tree"):
+        foreign.folders(tmp_path)
+
+
+def test_without_qemu_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(InputError) as caught:
+        foreign.interpreters()
+    assert "qemu-user-static" in (caught.value.hint or "")
+
+
+def test_a_rule_fits_programs_of_its_processor_only() -> None:
+    rule = foreign._rule("x", 2, 183, "/q")
+    _, name, kind, offset, magic, mask, path, flags = rule.split(":")
+    assert (name, kind, offset, path, flags) == ("x", "M", "", "/q", "F")
+    wanted, bits = (bytes.fromhex(part.replace("\\x", "")) for part in (magic, mask))
+
+    def fits(head: bytes) -> bool:
+        return all(h & b == w & b for h, w, b in zip(head, wanted, bits, strict=False))
+
+    program = aarch64_program(b"x")
+    assert fits(program)
+    assert not fits(program[:18] + b"\x3e" + program[19:])  # x86-64
+    assert not fits(Path("/bin/true").read_bytes()[:20])
