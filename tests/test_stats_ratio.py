@@ -252,6 +252,21 @@ def test_the_interval_of_a_latency_covers_it_in_95_percent(runs: int, sims: int)
     assert is_at_most(hits, sims, 0.97)
 
 
+def test_pooling_the_invokes_of_one_run_per_side_would_call_equal_things_different() -> None:
+    """Why one run per side is refused: what is done elsewhere errs in 45 % (Welch's t) and 80 %
+    (Mann-Whitney) of the cases, at a nominal 5 %."""
+    from scipy.stats import mannwhitneyu, ttest_ind
+
+    rng = np.random.default_rng(10)
+    drift = session_drift(rng, 200, 0.015)
+    ours = steady(rng, 200, 200, Noise()) * drift
+    theirs = steady(rng, 200, 200, Noise()) * drift
+    by_t = ttest_ind(ours, theirs, axis=1, equal_var=False).pvalue < 0.05
+    by_rank = mannwhitneyu(ours, theirs, axis=1).pvalue < 0.05
+    assert by_t.mean() > 0.35
+    assert by_rank.mean() > 0.70
+
+
 FIVE = (10_000, 10_100, 9_950, 10_020, 10_080)
 FASTER_FIVE = tuple(round(v * 0.5) for v in FIVE)
 
