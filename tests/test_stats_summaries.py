@@ -16,6 +16,7 @@ from fakes.latency_samples import (
     steady,
     warm_up,
 )
+from fakes.summaries import measured
 from qbench.errors import StoreError
 from qbench.records import (
     Case,
@@ -337,3 +338,11 @@ def test_the_tick_of_the_clock_is_found_from_the_samples() -> None:
     for tick_us in (1, 10, 1000):
         runs = [a_measurement(quantised(run, tick_us)) for run in samples]
         assert summary_of(*runs).tick_us == tick_us
+
+
+def test_the_shortcut_that_other_tests_take_gives_what_summarize_gives() -> None:
+    medians_us = (1000, 1010, 1030, 990)
+    made, short = summary_of(*(a_measurement(flat(v)) for v in medians_us)), measured(medians_us)
+    for field in ("case", "runs", "p50_us", "interval", "run_medians_us", "run_repetitions"):
+        assert getattr(made, field) == getattr(short, field), field
+    assert made.tick_us == short.tick_us

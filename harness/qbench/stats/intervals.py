@@ -3,7 +3,7 @@
 The run is the unit. Invokes of one process are not independent, so an interval from pooled
 invokes is far too narrow: with one process per side a pooled test calls 45 to 80 % of equal
 things different (Kalibera and Jones, "Rigorous benchmarking in reasonable time", ISMM 2013, on
-repeating at the highest level that varies; the rates are measured in tests/test_stats_ratio.py).
+repeating at the highest level that varies; the rates are measured in tests/test_stats_promises.py).
 """
 
 from __future__ import annotations
