@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -183,6 +184,41 @@ def test_a_large_file_is_checked_on_its_way_and_a_flip_in_it_noticed(
             assert large.ask("status")["faults"]["flip_received_at_byte"] is None
             assert large.shell(f"sha256sum <{FOLDER}/f").split()[0] == digest
         assert leftovers(large) == []
+
+
+def test_whatever_happens_on_the_way_no_wrong_file_is_ever_taken_for_right(
+    adb: Adb, tmp_path: Path
+) -> None:
+    generator = random.Random(2026)
+    faults = (
+        "drop_after_received_bytes",
+        "drop_after_sent_bytes",
+        "flip_received_at_byte",
+        "flip_sent_at_byte",
+    )
+    outcomes = {True: 0, False: 0}
+    with phone(adb, "storm") as storm:
+        for turn in range(30):
+            data = generator.randbytes(generator.choice([10, 5_000, 300_000]))
+            target = tmp_path / str(turn)
+            # Up to twice what is sent, so that some faults strike while the file is checked.
+            storm.ask(
+                "set_faults", **{generator.choice(faults): generator.randrange(2 * len(data))}
+            )
+            try:
+                storm.device.push(data, f"{FOLDER}/f{turn}", timeout_s=2)
+                storm.device.pull(f"{FOLDER}/f{turn}", target, timeout_s=2)
+                outcomes[True] += 1
+                assert target.read_bytes() == data
+            except DeviceError:
+                outcomes[False] += 1
+                assert not target.exists()
+            storm.ask("clear_faults")
+            wait_until_usable(storm.device, timeout_s=10)
+            there = {file.name for file in storm.device.list_folder(FOLDER, timeout_s=5)}
+            if f"f{turn}" in there:
+                assert storm.shell(f"sha256sum <{FOLDER}/f{turn}").split()[0] == sha256(data)
+    assert min(outcomes.values()) >= 3
 
 
 def test_a_device_whose_storage_lies_is_given_up(adb: Adb) -> None:

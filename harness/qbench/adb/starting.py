@@ -7,7 +7,7 @@ import subprocess
 
 from qbench.adb.deadline import Deadline
 from qbench.adb.server import AdbServer, NoServerError, find_server, query
-from qbench.errors import CommandError, CommandTimeoutError, NoDeviceError
+from qbench.errors import CommandError, CommandTimeoutError, DisconnectedError, NoDeviceError
 
 _START_TIMEOUT_S = 20.0  # adb 36.0.0 takes 3 s on an idle machine
 
@@ -21,7 +21,7 @@ def ensure_server(*, host: str | None = None, port: int | None = None) -> AdbSer
     server = find_server(host=host, port=port)
     try:
         query(server, "host:version", Deadline(_START_TIMEOUT_S))
-    except NoServerError as error:
+    except (NoServerError, DisconnectedError) as error:  # the latter: it is just ending
         if not server.is_local:
             raise NoDeviceError(str(error), hint=error.hint) from None
         start_server(server)
