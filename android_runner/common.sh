@@ -2,6 +2,13 @@
 
 say() { print -r -- "$*"; }
 
+# Add a line to TOLD. What changes the device answers this way and not in a subshell: one that
+# outlived its shell would go on beside the next.
+tell() {
+	TOLD="$TOLD$*
+"
+}
+
 # FILE TEXT: the whole text or the old file, whatever happens meanwhile.
 put() {
 	say "$2" >"$1.part" && mv -f "$1.part" "$1"
@@ -82,12 +89,25 @@ clear_after_death() {
 			return 1
 		fi
 	fi
-	become_owner contact || return 1
+	# On a full disk nothing can be marked, and the device is put back all the same.
+	become_owner contact || { owner_alive && return 1; }
+	end_children "$dead"
 	for folder in "$base"/sessions/*; do
 		[ -f "$folder/work/pid" ] && end_tool "$folder/work"
 	done
 	restore
 	rm -rf "$base/active" "$base"/active.*
+}
+
+# OWNER LINE of a dead runner: kill what it had just started, or a `settings put` that is still on
+# its way would undo what is put back. A runner leads a session of its own, so they are in it.
+end_children() {
+	read_owner "$1"
+	boot_id && [ "$REPLY" = "$owner_boot" ] || return 0
+	case $owner_pid in '' | *[!0-9]*) return 0 ;; esac
+	# No other process can have that number while the session has members.
+	started_at "$owner_pid" || pkill -KILL -s "$owner_pid" 2>/dev/null
+	return 0
 }
 
 # WORK FOLDER: kill the tool and all of its session, if it is the process that was started.
@@ -105,8 +125,8 @@ end_tool() {
 	rm -f "$1/pid"
 }
 
-# SESSION: print its state, one line.
+# SESSION -> REPLY, its state as a line of an answer.
 state_of() {
 	first_line "$base/sessions/$1/state" || REPLY=unknown
-	say "session $1 $REPLY"
+	REPLY="session $1 $REPLY"
 }

@@ -220,7 +220,9 @@ finish() {
 	[ -n "$tool" ] && kill -KILL $tool 2>/dev/null
 	end_tool "$work"
 	is_restored=yes
-	restore >"$session_folder/restored"
+	TOLD=
+	restore
+	put "$session_folder/restored" "$TOLD"
 	put "$session_folder/state" "ended restored=$is_restored $*"
 	rm -rf "$work" "$base/active"
 	exit 0

@@ -145,7 +145,7 @@ find_su() {
 	[ "$(su -c 'id -u' 2>/dev/null </dev/null)" = 0 ] && has_su=magisk
 }
 
-# Put back everything in the journal, the newest first; one line for each. Twice, since the kernel
+# Put back everything in the journal, the newest first; tell each. Twice, since the kernel
 # refuses a least clock above the greatest. What cannot be put back stays in the journal.
 restore() {
 	local file reversed
@@ -174,7 +174,7 @@ restore_entry() {
 		return
 	fi
 	if is_as_before || { write_setting "$journal/$entry.old" && holds "$journal/$entry.old"; }; then
-		say "restored $kind $target"
+		tell "restored $kind $target"
 		forget_entry
 		return
 	fi
@@ -185,7 +185,7 @@ restore_entry() {
 	fi
 	if [ "$kind" = node ] && [ "$has_su" = none ]; then find_su; fi
 	is_restored=no
-	[ "$round" = 2 ] && say "not-restored $kind $target"
+	[ "$round" = 2 ] && tell "not-restored $kind $target"
 }
 
 # Nothing is written to what was never changed: the shell may read clocks that it may not set.

@@ -3,8 +3,11 @@
 # gets. Written for mksh and toybox as Android has them: no dd, tr, expr, awk, bc; arithmetic is
 # 32 bits wide; no here-documents, which need a writable TMPDIR; nothing is ever evaluated.
 VERSION=1
+newline='
+'
 here=${0%/*}
 base=${here%/*}
+TOLD=
 root=${QBENCH_RUNNER_ROOT:-} # in front of /sys and of /proc, but for processes; for tests
 
 . "$here/common.sh"
@@ -23,7 +26,7 @@ verb_start() {
 			return 0
 		fi
 		# A list without work is done before anybody looks.
-		[ -f "$base/sessions/$1/state" ] && { state_of "$1"; return 0; }
+		[ -f "$base/sessions/$1/state" ] && { state_of "$1"; say "$REPLY"; return 0; }
 		sleep 0.1
 		tries=$((tries + 1))
 	done
@@ -46,6 +49,7 @@ verb_wait() {
 		if [ $is_alive = no ]; then
 			say gone
 			state_of "$1"
+			say "$REPLY"
 			tail -n 5 "$base/sessions/$1/log" 2>/dev/null | sed 's/^/log /'
 			return 0
 		fi
@@ -53,6 +57,7 @@ verb_wait() {
 		if [ $NOW_DS -ge $wait_end ]; then
 			say running
 			state_of "$1"
+			say "$REPLY"
 			return 0
 		fi
 		sleep 0.2
@@ -63,13 +68,17 @@ verb_wait() {
 verb_contact() {
 	local folder free
 	owner_alive || clear_after_death
-	owner_alive && say "busy $owner_session $owner_pid"
+	owner_alive && tell "busy $owner_session $owner_pid"
 	for folder in "$base"/sessions/*; do
-		[ -d "$folder" ] && state_of "${folder##*/}"
+		[ -d "$folder" ] || continue
+		state_of "${folder##*/}"
+		tell "$REPLY"
 	done
-	df -k "$base" | while read -r _ _ _ free _; do
-		case $free in '' | *[!0-9]*) ;; *) say "free_kb $free" ;; esac
-	done
+	free=$(df -k "$base" | tail -n 1)
+	set -f
+	set -- $free
+	set +f
+	case $4 in '' | *[!0-9]*) ;; *) tell "free_kb $4" ;; esac
 	return 0
 }
 
@@ -110,8 +119,6 @@ answer() {
 	case $1 in
 	start) verb_start "$2" ;;
 	wait) verb_wait "$2" "$3" "$4" ;;
-	contact) verb_contact ;;
-	stop) verb_stop ;;
 	yield) verb_yield "$2" ;;
 	forget) verb_forget "$2" ;;
 	state) snapshot ;;
@@ -129,8 +136,13 @@ if [ "$1" = run ]; then
 	exit
 fi
 # adb notices no flipped bit, so the host has to; before Android 8 there is nothing to sum with.
-text=$(answer "$@")
+case $1 in
+contact) verb_contact ;;
+stop) verb_stop ;;
+*) TOLD=$(answer "$@") ;;
+esac
 code=$?
+text=${TOLD%"$newline"}
 sum=$(say "$text" | sha256sum 2>/dev/null)
 say "$text"
 say "sum ${sum:-none}"

@@ -76,6 +76,6 @@ class Bench:
             for name in self.before.keys() | after.keys()
             if self.before.get(name) != after.get(name)
         }
-        assert changed == {}
+        assert changed == {}, changed
         assert not (self.phone.base / "journal").exists()
         assert not (self.phone.base / "active").exists()

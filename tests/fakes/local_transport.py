@@ -12,7 +12,6 @@ import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +30,8 @@ _HASHES = re.compile(r"[0-9a-f]{16,64}")
 class LocalTransport:
     """`log` has one line for each operation, paths and hashes shortened.
 
-    `losses` says before which operations (counted from 0) the link breaks; `reconnect` mends it.
+    `losses` says before which operations (counted from 0) the link breaks; `reconnect` mends it,
+    unless `is_back_after` is off.
     """
 
     def __init__(self, phone: LocalPhone, serial: str = "local") -> None:
@@ -39,9 +39,9 @@ class LocalTransport:
         self._serial = serial
         self.log: list[str] = []
         self.losses: set[int] = set()
-        self.on_loss: Callable[[], None] = lambda: None
         self.is_lost = False
-        self._count = 0
+        self.is_back_after = True
+        self.count = 0  # of operations so far
 
     @property
     def serial(self) -> str:
@@ -49,6 +49,8 @@ class LocalTransport:
 
     def reconnect(self, timeout_s: float) -> None:
         self.log.append("reconnect")
+        if not self.is_back_after:
+            raise DisconnectedError(f"device {self.serial}: not there", serial=self.serial)
         self.is_lost = False
 
     def run(
@@ -150,11 +152,10 @@ class LocalTransport:
 
     def _begin(self, what: str, command: str) -> None:
         self.log.append(self._short(what))
-        number = self._count
-        self._count += 1
+        number = self.count
+        self.count += 1
         if number in self.losses:
             self.is_lost = True
-            self.on_loss()
         if self.is_lost:
             raise DisconnectedError(
                 f"device {self.serial}: the link is broken", serial=self.serial, command=command

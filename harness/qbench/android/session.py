@@ -72,6 +72,7 @@ class DeviceSession:
         self._deaths: dict[str, int] = {}
         self._prepared: Prepared | None = None
         self._note: Note | None = None
+        self._is_yielding = False
 
     def begin(self, contact: Contact) -> None:
         """Start it; or join it when it runs already; or nothing, when all of it is done.
@@ -101,6 +102,9 @@ class DeviceSession:
             if waited.outcome == "result":
                 found = self._link.through(lambda: self._runner.result(self.name, job))
                 self._left.remove(job)
+                if self._left and not self._is_yielding and self._turn.is_due():
+                    self._is_yielding = True
+                    self._link.through(lambda: self._runner.end_early(self.name))
                 return found
             if waited.outcome == "gone":
                 self._go_on(waited, job)
@@ -114,8 +118,6 @@ class DeviceSession:
                     hint="qbench devices restore ends it and puts the device back",
                     serial=self._transport.serial,
                 )
-            if self._turn.is_due():
-                self._link.through(lambda: self._runner.end_early(self.name))
 
     @property
     def prepared(self) -> Prepared:
@@ -174,6 +176,7 @@ class DeviceSession:
         if reason.startswith("yielded"):
             self._tell_restored(state)
             self._turn.give_way()
+            self._is_yielding = False
             self._again()
             return
         serial = self._transport.serial
