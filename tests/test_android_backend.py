@@ -35,6 +35,7 @@ from qbench.records import (
     PlannedRun,
     RawOutput,
     Taint,
+    UnitNodes,
 )
 
 CPU, GPU, NNAPI = Delegate.CPU, Delegate.GPU, Delegate.NNAPI
@@ -198,7 +199,7 @@ def test_each_run_knows_what_was_asked_and_what_it_ran_with(lab: Lab) -> None:
     assert isinstance(told, Measurement)
     assert told.placement is not None
     assert told.placement.nodes is not None
-    assert (told.placement.nodes.npu, told.placement.nodes.cpu) == (18, 0)
+    assert told.placement.nodes == UnitNodes(cpu=0, gpu=0, npu=18)
 
 
 def test_a_delegate_that_the_device_lacks_is_a_failed_run_with_the_way_to_get_it(

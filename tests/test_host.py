@@ -72,6 +72,7 @@ def test_a_run_measures_everything_it_promises(conv: Path) -> None:
     assert told.peak_rss_bytes is not None
     assert 10_000_000 < told.peak_rss_bytes < 300_000_000
     assert told.placement is not None
+    assert told.placement.nodes is not None
     assert told.placement.nodes.cpu == 2
     assert told.placement.partitions == 1
 
@@ -91,6 +92,7 @@ def test_without_xnnpack_no_node_is_delegated(conv: Path) -> None:
     told = _measured(case_for(conv, xnnpack=False))
     assert told.placement is not None
     assert told.placement.partitions == 0
+    assert told.placement.nodes is not None
     assert told.placement.nodes.cpu == 2
 
 
@@ -125,6 +127,7 @@ def test_a_dynamic_shape_is_measured_as_something_and_the_record_says_as_what(
 def test_a_node_without_results_is_placed_too() -> None:
     told = _measured(case_for(Path(__file__).parent / "models" / "state.tflite"))
     assert told.placement is not None
+    assert told.placement.nodes is not None
     assert told.placement.nodes.cpu == 4
     assert told.placement.partitions == 1
     assert told.placement.refused == ()

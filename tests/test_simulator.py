@@ -177,6 +177,7 @@ def test_a_float_model_under_nnapi_is_exactly_the_cpu_and_says_so(delegate: Dele
         cpu.tier,
     )
     assert (told.cpu_fallback, cpu.cpu_fallback) == (True, False)
+    assert told.placement.nodes is not None
     assert told.placement.nodes.npu == 0
     assert f"{delegate} takes none of the 36 operators (" in told.warnings[0]
     assert "int8" in told.warnings[0]
@@ -186,6 +187,7 @@ def test_a_float_model_under_nnapi_is_exactly_the_cpu_and_says_so(delegate: Dele
 def test_an_npu_latency_is_never_called_a_fallback() -> None:
     told = predicted(build("resnet18", "int8"), Delegate.NNAPI)
     assert not told.cpu_fallback
+    assert told.placement.nodes is not None
     assert told.placement.nodes.npu == 36
     assert told.tier is Tier.S1
 

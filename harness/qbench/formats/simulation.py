@@ -30,11 +30,13 @@ def _contradiction(told: Prediction) -> str | None:
         return f"a median of {told.p50_us} us in a band of {told.low_us} .. {told.high_us} us"
     if told.p90_us is not None and told.p90_us < told.p50_us:
         return f"a 90th percentile of {told.p90_us} us below a median of {told.p50_us} us"
-    nodes = told.placement.nodes
+    nodes, partitions = told.placement.nodes, told.placement.partitions
+    if nodes is None or partitions is None:
+        return "a prediction that counts no nodes"
     if min(nodes.cpu, nodes.gpu, nodes.npu) < 0:
         return f"{nodes}"
-    if told.placement.partitions < 0:
-        return f"{told.placement.partitions} partitions"
+    if partitions < 0:
+        return f"{partitions} partitions"
     if not told.basis:
         return "a number without a basis"
     return None

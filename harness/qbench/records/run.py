@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from qbench.records.device import Delegate, DeviceInfo, DeviceState, Origin
+from qbench.records.device import ComputeUnit, Delegate, DeviceInfo, DeviceState, Origin
 from qbench.records.model import Precision
 
 
@@ -58,17 +58,32 @@ class RefusedNode(msgspec.Struct, frozen=True):
 
 
 class Placement(msgspec.Struct, frozen=True):
-    """What executed the model.
+    """What executed the model, and how we know.
 
     `partitions` counts the pieces of the graph given to the delegate asked for (for `cpu`:
     pieces run by XNNPACK). A delegate with 0 partitions ran nothing: all nodes are on the CPU.
+    `nodes` and `partitions` are None where the runner did not count them; `units_told` is then
+    what it said in words.
     """
 
-    nodes: UnitNodes
-    partitions: int
+    nodes: UnitNodes | None
+    partitions: int | None
     proof: Proof
     refused: tuple[RefusedNode, ...] = ()
     evidence: tuple[str, ...] = ()
+    units_told: tuple[ComputeUnit, ...] = ()
+
+    @property
+    def executed_by(self) -> tuple[ComputeUnit, ...]:
+        """The units that ran the model, NPU first; empty: not known."""
+        if self.nodes is None:
+            return self.units_told
+        counts = (
+            (ComputeUnit.NPU, self.nodes.npu),
+            (ComputeUnit.GPU, self.nodes.gpu),
+            (ComputeUnit.CPU, self.nodes.cpu),
+        )
+        return tuple(unit for unit, count in counts if count)
 
 
 class Taint(StrEnum):

@@ -57,6 +57,7 @@ def _result(row: Row) -> dict[str, Any]:
         "first_invoke_us": s.first_invoke_us,
         "nodes": _nodes(s),
         "partitions": placement.partitions if placement else None,
+        "executed_by": list(placement.executed_by) if placement else None,
         "proof": placement.proof.value if placement else None,
         "cpu_fallback": s.cpu_fallback,
         **_versus(row.vs_cpu),
@@ -71,7 +72,7 @@ def _result(row: Row) -> dict[str, Any]:
 
 
 def _nodes(summary: Summary) -> dict[str, int] | None:
-    if summary.placement is None:
+    if summary.placement is None or summary.placement.nodes is None:
         return None
     nodes = summary.placement.nodes
     return {"cpu": nodes.cpu, "gpu": nodes.gpu, "npu": nodes.npu}

@@ -114,7 +114,7 @@ def _cells(row: Row) -> tuple[Text, ...]:
         _range(s),
         _sure(s),
         _nodes(s),
-        str(s.placement.partitions) if s.placement else "-",
+        _partitions(s),
         _versus(row),
     )
     return tuple(Text(c, style=style) for c in cells)
@@ -134,10 +134,19 @@ def _sure(summary: Summary) -> str:
 
 
 def _nodes(summary: Summary) -> str:
+    """Counts; where the runner counted none, the names of the units; `-`: nobody knows."""
     if summary.placement is None:
         return "-"
     nodes = summary.placement.nodes
+    if nodes is None:
+        return "+".join(unit.upper() for unit in summary.placement.executed_by) or "-"
     return f"{nodes.npu}/{nodes.gpu}/{nodes.cpu}"
+
+
+def _partitions(summary: Summary) -> str:
+    if summary.placement is None or summary.placement.partitions is None:
+        return "-"
+    return str(summary.placement.partitions)
 
 
 def _versus(row: Row) -> str:

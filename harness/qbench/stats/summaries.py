@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from qbench.errors import StoreError
 from qbench.records import (
     Case,
+    ComputeUnit,
     Delegate,
     Failure,
     Interval,
@@ -170,10 +171,13 @@ def _weakest_placement(
 
     def claim(run: MeasuredRun) -> tuple[int, ...] | None:
         placement = run.measurement.placement
-        if placement is None:
+        if placement is None or not placement.executed_by:
             return None
+        is_cpu_alone = int(placement.executed_by == (ComputeUnit.CPU,))
         nodes = placement.nodes
-        return (nodes.cpu, placement.partitions, nodes.gpu, nodes.npu)
+        if nodes is None:
+            return (is_cpu_alone,)
+        return (is_cpu_alone, nodes.cpu, placement.partitions or 0, nodes.gpu, nodes.npu)
 
     claims = [claim(run) for run in runs]
     told = [c for c in claims if c is not None]
@@ -195,6 +199,8 @@ def _weakest_placement(
 
 def _words(placement: Placement) -> str:
     nodes = placement.nodes
+    if nodes is None:
+        return f"ran on {' and '.join(placement.executed_by) or 'what they do not tell'}"
     return (
         f"ran {nodes.npu} nodes on the NPU, {nodes.gpu} on the GPU, {nodes.cpu} on the CPU "
         f"in {placement.partitions} partitions"
@@ -202,8 +208,7 @@ def _words(placement: Placement) -> str:
 
 
 def _is_fallback(case: Case, placement: Placement) -> bool:
-    nodes = placement.nodes
-    return case.delegate is not Delegate.CPU and nodes.gpu == 0 and nodes.npu == 0
+    return case.delegate is not Delegate.CPU and placement.executed_by == (ComputeUnit.CPU,)
 
 
 def _taints(case: Case, runs: Sequence[MeasuredRun]) -> tuple[Taint, ...]:

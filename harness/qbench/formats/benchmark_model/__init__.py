@@ -142,8 +142,8 @@ def read_raw(
 def to_measurement(report: LogReport) -> Measurement:
     """The report as the record that every backend delivers; raises the report's failure.
 
-    `placement` is None where the log does not count nodes; what it says of delegates is then
-    among the warnings.
+    `placement.nodes` is None where the log does not count them. `placement` itself is None where
+    it says nothing of delegates, which is what a plain CPU run of an old build does.
     """
     if report.failure is not None:
         raise _error(report.failure)
@@ -155,16 +155,14 @@ def to_measurement(report: LogReport) -> Measurement:
     if report.profiled:
         warnings.append("the op profiler was on: 5 to 10 % slower than without")
     where = None
-    if report.nodes is not None and report.partitions is not None and report.proof is not None:
+    if report.proof is not None:
         where = Placement(
             nodes=report.nodes,
             partitions=report.partitions,
             proof=report.proof,
             evidence=report.evidence,
+            units_told=tuple(report.executed_by),
         )
-    elif report.evidence:
-        units = "+".join(report.executed_by) or "not told"
-        warnings.append(f"executed by: {units} (proof: {report.proof}); the log counts no nodes")
     return Measurement(
         init_latency_us=report.init_us,
         first_invoke_latency_us=report.first_invoke_us,

@@ -11,7 +11,7 @@ from qbench.formats import benchmark_model
 from qbench.formats.runner import taints
 from qbench.formats.runner.result import JobReport, read_report
 from qbench.formats.runner.telemetry import Sample
-from qbench.records import Delegate, Measurement, Placement, Proof, RawOutput
+from qbench.records import ComputeUnit, Delegate, Measurement, Placement, Proof, RawOutput
 
 # An idle Adreno shows 0 to a few per cent, one that runs a network far more.
 _BUSY_RATIO = 0.3
@@ -68,12 +68,14 @@ def _seen_on_gpu(
     busy = [s.gpu_busy_ratio for s in samples if s.gpu_busy_ratio is not None]
     if asked is not Delegate.GPU or len(busy) < _LEAST_SAMPLES or placement is None:
         return placement, ()
-    if median(busy) >= _BUSY_RATIO and placement.nodes.gpu > 0:
+    if ComputeUnit.GPU not in placement.executed_by:
+        return placement, ()
+    if median(busy) >= _BUSY_RATIO:
         line = f"kgsl: GPU busy {median(busy):.0%} (median of {len(busy)} looks)"
         proven = msgspec.structs.replace(
             placement, proof=Proof.BUSY_COUNTER, evidence=(*placement.evidence, line)
         )
         return proven, ()
-    if max(busy) == 0 and placement.nodes.gpu > 0:
+    if max(busy) == 0:
         return placement, ("the GPU's busy counter stayed at 0 during the run",)
     return placement, ()
