@@ -71,6 +71,9 @@ class LocalTransport:
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGHUP)
             process.wait()
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
             raise CommandTimeoutError(
                 f"adb: not done in {timeout_s:g} s", serial=self.serial, command=line
             ) from None
