@@ -273,7 +273,7 @@ def test_help_imports_neither_numpy_nor_the_runtime_nor_rich() -> None:
 def test_the_plan_is_printed_and_nothing_is_touched(tmp_path: Path) -> None:
     done = qbench("plan", "smallcnn", "--device", "sd865", "--delegate", "gpu", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "smallcnn-int8-gpu-t4@sd865  simulated  x1" in done.stdout
+    assert "smallcnn-int8-gpu-t4@sd865-sim  simulated  x1" in done.stdout
     assert "protocol quick" in done.stdout
     assert list(tmp_path.iterdir()) == []
 

@@ -10,7 +10,7 @@ import pytest
 
 from fakes.manual_clock import ManualClock
 from qbench import execute, plan
-from qbench.errors import DeviceError, DisconnectedError, NoDeviceError, StoreError
+from qbench.errors import DeviceError, DisconnectedError, StoreError
 from qbench.records import (
     Case,
     Delegate,
@@ -140,29 +140,21 @@ def test_a_failed_run_is_recorded_and_the_rest_goes_on() -> None:
     assert records[0].tool == "scripted 1"
 
 
-def test_a_lost_connection_is_tried_again_and_then_recorded_with_its_attempts() -> None:
+def test_a_lost_device_stops_the_loop_and_leaves_its_runs_without_a_record() -> None:
     log: list[str] = []
-    lost = [DisconnectedError("d: gone") for _ in range(3)]
-    records, clock = _execute(Scripted(log, *lost, GOOD, GOOD), log)
-    first = records[0].outcome
-    assert isinstance(first, Failure)
-    assert (first.error, first.attempts, first.retryable) == ("DisconnectedError", 3, True)
-    assert "d: gone" in first.message
-    assert isinstance(records[1].outcome, Prediction)
-    assert clock.now_s > 0
-
-
-def test_a_second_attempt_that_works_leaves_no_failure() -> None:
-    log: list[str] = []
-    records, _ = _execute(Scripted(log, DisconnectedError("d: gone"), GOOD), log, PLAN.runs[:1])
-    assert isinstance(records[0].outcome, Prediction)
-
-
-def test_an_error_that_cannot_pass_is_not_tried_again() -> None:
-    log: list[str] = []
-    records, _ = _execute(Scripted(log, NoDeviceError("d: none")), log, PLAN.runs[:1])
-    assert log.count("run m-int8-cpu-t1@d") == 1
-    assert isinstance(records[0].outcome, Failure)
+    records: list[RunRecord] = []
+    with pytest.raises(DisconnectedError, match="d: gone"):
+        execute.execute(
+            PLAN,
+            PLAN.runs,
+            {("d", Origin.HOST): Scripted(log, GOOD, DisconnectedError("d: gone"))},
+            clock=ManualClock(),
+            on_start=lambda run, case: None,
+            on_raw=lambda raw: None,
+            on_record=records.append,
+        )
+    assert [record.sequence for record in records] == [0]
+    assert execute.missing(PLAN, records) == list(PLAN.runs[1:])
 
 
 def test_a_store_that_fails_stops_the_loop() -> None:

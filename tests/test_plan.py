@@ -27,11 +27,11 @@ def _expand(models: tuple[plan.PlanModel, ...] = MODELS, repetitions: int = 3) -
 
 def test_case_ids_are_readable_and_name_model_precision_delegate_threads_and_device() -> None:
     assert [case.case_id for case in _expand().cases] == [
-        "resnet34-int8-nnapi-t4@sd865",
-        "resnet34-int8-cpu-t4@sd865",
+        "resnet34-int8-nnapi-t4@sd865-sim",
+        "resnet34-int8-cpu-t4@sd865-sim",
         "resnet34-int8-cpu-t2@host",
-        "resnet34-fp32-nnapi-t4@sd865",
-        "resnet34-fp32-cpu-t4@sd865",
+        "resnet34-fp32-nnapi-t4@sd865-sim",
+        "resnet34-fp32-cpu-t4@sd865-sim",
         "resnet34-fp32-cpu-t2@host",
     ]
 
@@ -39,10 +39,10 @@ def test_case_ids_are_readable_and_name_model_precision_delegate_threads_and_dev
 def test_repetitions_are_interleaved_forwards_and_backwards_and_simulated_cases_run_once() -> None:
     order = [(run.case_id.split("-", 1)[1], run.repetition) for run in _expand().runs]
     assert order == [
-        ("int8-nnapi-t4@sd865", 0),
-        ("int8-cpu-t4@sd865", 0),
-        ("fp32-nnapi-t4@sd865", 0),
-        ("fp32-cpu-t4@sd865", 0),
+        ("int8-nnapi-t4@sd865-sim", 0),
+        ("int8-cpu-t4@sd865-sim", 0),
+        ("fp32-nnapi-t4@sd865-sim", 0),
+        ("fp32-cpu-t4@sd865-sim", 0),
         ("int8-cpu-t2@host", 0),
         ("fp32-cpu-t2@host", 0),
         ("fp32-cpu-t2@host", 1),
@@ -77,8 +77,8 @@ def test_the_same_file_twice_is_one_case_and_equal_names_are_told_apart_by_hash(
     twin = plan.PlanModel("resnet34", "/other/resnet34-int8.tflite", "c" * 64, Precision.INT8)
     ids = [c.case_id for c in _expand((MODELS[0], MODELS[0], twin)).cases if "nnapi" in c.case_id]
     assert ids == [
-        "resnet34.aaaaaaaa-int8-nnapi-t4@sd865",
-        "resnet34.cccccccc-int8-nnapi-t4@sd865",
+        "resnet34.aaaaaaaa-int8-nnapi-t4@sd865-sim",
+        "resnet34.cccccccc-int8-nnapi-t4@sd865-sim",
     ]
 
 

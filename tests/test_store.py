@@ -28,6 +28,7 @@ from qbench.store import SCHEMA_VERSION, Session, slug
 
 INFO = SessionInfo(
     schema_version=SCHEMA_VERSION,
+    session_id="1",
     name="a name",
     created_at="2026-01-01T00:00:00+00:00",
     qbench_version="0",

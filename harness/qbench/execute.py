@@ -12,19 +12,13 @@ from qbench.errors import DeviceError
 from qbench.records import (
     Case,
     DeviceState,
-    Failure,
     Origin,
-    OutputFormat,
     Plan,
     PlannedRun,
-    RawOutput,
     RawRun,
     RunRecord,
 )
 from qbench.store import SCHEMA_VERSION, Session, Writer
-
-ATTEMPTS = 3  # of a run whose DeviceError is retryable
-_RETRY_PAUSE_S = 2.0
 
 
 def execute(
@@ -40,7 +34,9 @@ def execute(
     """Perform `runs` of `plan` one after another, telling the sinks at every step.
 
     `backends` are entered already, keyed by (device, origin). `on_raw` is called before anybody
-    reads the output. A failing run is a record like any other. Raises what the sinks raise.
+    reads the output. A failing run is a record like any other; a failing device is not: the
+    DeviceError is raised, the runs that are left have no record, and resuming performs them.
+    Raises what the sinks raise.
     """
     cases = {case.case_id: case for case in plan.cases}
     for run in runs:
@@ -83,20 +79,9 @@ def record_of(run: RawRun) -> RunRecord:
 
 def _perform(run: PlannedRun, case: Case, backend: Backend, clock: Clock) -> RawRun:
     started_at = clock.utc_now().isoformat(timespec="milliseconds")
-    before: DeviceState | None = None
+    before = backend.settle()
+    raw = backend.run(case)
     after: DeviceState | None = None
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            before = backend.settle()
-            raw = backend.run(case)
-        except DeviceError as exc:
-            if exc.retryable and attempt < ATTEMPTS:
-                clock.sleep_s(_RETRY_PAUSE_S)
-                continue
-            raw = _no_output(case, exc, attempt)
-        break
     with contextlib.suppress(DeviceError):  # an output in hand is worth more than a last look
         after = backend.state()
     return RawRun(
@@ -108,10 +93,3 @@ def _perform(run: PlannedRun, case: Case, backend: Backend, clock: Clock) -> Raw
         after=after,
         raw=raw,
     )
-
-
-def _no_output(case: Case, error: DeviceError, attempts: int) -> RawOutput:
-    """The device failed before there was any output: the failure is all there is to keep."""
-    failure = Failure(type(error).__name__, str(error), error.retryable, attempts)
-    format_ = OutputFormat.SIMULATION if case.origin is Origin.SIMULATED else OutputFormat.HOST_RUN
-    return RawOutput(format_, case.origin, "", "", None, tool="none", error=failure)

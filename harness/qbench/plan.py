@@ -21,7 +21,7 @@ class Protocol(msgspec.Struct, frozen=True):
     """How long one run measures and how often a case is repeated.
 
     A run ends when both `min_invokes` and `min_s` are reached, or at `max_s`; its process is
-    killed at `timeout_s`.
+    killed at `timeout_s`. A device rests for at least `rest_s` between runs.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Protocol(msgspec.Struct, frozen=True):
     min_s: float
     max_s: float
     timeout_s: float
+    rest_s: float
 
 
 # Warm-up and 150 s cap as in benchmark_model (warmup_runs 1, warmup_min_secs 0.5, max_secs 150);
@@ -39,8 +40,8 @@ class Protocol(msgspec.Struct, frozen=True):
 PROTOCOLS = {
     p.name: p
     for p in (
-        Protocol("quick", 5, 2, 0.1, 20, 0.3, 60.0, 300.0),
-        Protocol("default", 10, 1, 0.5, 50, 3.0, 150.0, 600.0),
+        Protocol("quick", 5, 2, 0.1, 20, 0.3, 60.0, 300.0, 1.0),
+        Protocol("default", 10, 1, 0.5, 50, 3.0, 150.0, 600.0, 10.0),
     )
 }
 
@@ -129,9 +130,10 @@ def expand(
 
     `xnnpack` False: what runs on the CPU runs on TFLite's own kernels.
 
-    Repetitions are interleaved over the cases, forwards and backwards in turn (ABBA), so that a
-    slow drift of the machine falls on all cases alike. A simulated case is computed once: a
-    repetition of the same formula says nothing new.
+    Repetitions are interleaved over the cases of a target, forwards and backwards in turn (ABBA),
+    so that a slow drift of the device falls on all its cases alike; targets follow one another,
+    since a device works through its list alone. A simulated case is computed once: a repetition
+    of the same formula says nothing new.
     """
     cases = [
         _case(model, target, delegate, protocol, seed, xnnpack)
@@ -141,12 +143,12 @@ def expand(
     ]
     if not cases:
         raise PlanError("plan: it has no case", hint="name at least one model and one delegate")
-    simulated = [c.case_id for c in cases if c.origin is Origin.SIMULATED]
-    measured = [c.case_id for c in cases if c.origin is not Origin.SIMULATED]
-    order = [(case_id, 0) for case_id in simulated]
-    for repetition in range(protocol.repetitions):
-        row = measured if repetition % 2 == 0 else measured[::-1]
-        order += [(case_id, repetition) for case_id in row]
+    order: list[tuple[str, int]] = []
+    for target in sorted(targets, key=lambda target: target.origin is not Origin.SIMULATED):
+        place = (target.device, target.origin)
+        row = [case.case_id for case in cases if (case.device, case.origin) == place]
+        for repetition in range(1 if target.origin is Origin.SIMULATED else protocol.repetitions):
+            order += [(case_id, repetition) for case_id in row[:: -1 if repetition % 2 else 1]]
     runs = tuple(PlannedRun(i, case_id, rep) for i, (case_id, rep) in enumerate(order))
     return Plan(
         schema_version=SCHEMA_VERSION,
@@ -196,8 +198,9 @@ def _case(
     xnnpack: bool,
 ) -> Case:
     settings = f"t{target.threads}" if xnnpack else f"t{target.threads}-noxnnpack"
+    where = f"{target.device}{_ORIGIN_MARKS.get(target.origin, '')}"
     return Case(
-        case_id=f"{_plain(model.name)}-{model.precision}-{delegate}-{settings}@{target.device}",
+        case_id=f"{_plain(model.name)}-{model.precision}-{delegate}-{settings}@{where}",
         model=model.name,
         model_path=model.path,
         model_sha256=model.sha256,
@@ -215,6 +218,10 @@ def _case(
         seed=seed,
         xnnpack=xnnpack,
     )
+
+
+# A number that was not measured on the device never shares an id with one that was.
+_ORIGIN_MARKS = {Origin.SIMULATED: "-sim", Origin.EMULATED: "-emu"}
 
 
 def _with_distinct_names(models: Sequence[PlanModel]) -> list[PlanModel]:

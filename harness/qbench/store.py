@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import threading
 from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import TypeVar
@@ -164,10 +165,11 @@ class Session:
 
 
 class Writer:
-    """Appends to a session; only `Session.writer()` makes one."""
+    """Appends to a session, from several threads if need be; only `Session.writer()` makes one."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._lock = threading.Lock()
         self._drop_cut_line()
 
     def save_raw(self, run: RawRun) -> None:
@@ -187,7 +189,7 @@ class Writer:
         """Add one line to runs.jsonl; when it returns, the line is on disk."""
         line = _encoder.encode(record) + b"\n"
         path = self._session.folder / "runs.jsonl"
-        with _storing(path):
+        with self._lock, _storing(path):
             is_new = not path.exists()
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             try:

@@ -84,6 +84,7 @@ def main(folder: Path) -> None:
         )
         info = SessionInfo(
             schema_version=1,
+            session_id="1",
             name="instant",
             created_at="2026-01-01T00:00:00+00:00",
             qbench_version="0",

@@ -21,7 +21,7 @@ def inspect(model: Path, device: str, as_json: bool) -> None:
     import msgspec
 
     from qbench import modelfile, placement, profiles
-    from qbench.cli import console, perform
+    from qbench.cli import console, planning
     from qbench.errors import QBenchError
     from qbench.records import Delegate
     from qbench.report import model as report
@@ -29,7 +29,7 @@ def inspect(model: Path, device: str, as_json: bool) -> None:
     info = msgspec.structs.replace(modelfile.read(model), sha256=modelfile.sha256(model))
     profile = profiles.load(device)
     placements: dict[str, placement.GraphPlacement | QBenchError] = {}
-    for delegate in perform.all_delegates(profile):
+    for delegate in planning.all_delegates(profile):
         try:
             placements[delegate] = placement.place(info, Delegate(delegate), profile)
         except QBenchError as error:  # a route without known rules is an answer, not a failure

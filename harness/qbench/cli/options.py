@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from qbench.records import Delegate, Precision
+from qbench.records import Delegate, Precision, Taint
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -17,7 +17,9 @@ json_flag = click.option(
 )
 session_argument = click.argument("session", type=click.Path(path_type=Path))
 device_option = click.option(
-    "--device", "-d", help="A profile (see `qbench devices`), a profile's file, or `host`."
+    "--device",
+    "-d",
+    help="A profile (see `qbench devices`), a profile's file, an attached serial, or `host`.",
 )
 delegate_option = click.option(
     "--delegate",
@@ -59,8 +61,53 @@ def planning(function: _F) -> _F:
         threads_option,
         precision_option,
         delegate_option,
+        click.option(
+            "--serial",
+            "serials",
+            multiple=True,
+            help="Which attached device; several run at the same time.",
+        ),
         device_option,
         click.argument("models", nargs=-1),
+    ):
+        function = option(function)
+    return function
+
+
+def on_device(function: _F) -> _F:
+    """What may be chosen about runs on an attached device; see qbench.android.options."""
+    file = click.Path(path_type=Path)
+    for option in (
+        click.option("--cool-to", "cool_to_c", type=float, help="C below which a run may start."),
+        click.option(
+            "--lock-clocks", "locks_clocks", is_flag=True, help="Root only: governor performance."
+        ),
+        click.option(
+            "--gpu-fp32",
+            "is_gpu_fp16_allowed",
+            is_flag=True,
+            flag_value=False,
+            default=True,
+            help="No fp16 arithmetic on the GPU.",
+        ),
+        click.option("--nnapi-accelerator", help="One of those that the device lists."),
+        click.option("--qnn-libraries", type=file, help="Folder with the QNN delegate's files."),
+        click.option("--hexagon-libraries", type=file, help="Folder with the Hexagon libraries."),
+        click.option("--benchmark-binary", type=file, help="The benchmark_model to run there."),
+        click.option(
+            "--allow-fallback",
+            "is_fallback_allowed",
+            is_flag=True,
+            help="A run that no delegate took is a CPU number, not a failure.",
+        ),
+        click.option(
+            "--accept",
+            "accepted",
+            multiple=True,
+            type=click.Choice([t.value for t in Taint]),
+            help="With --strict: a taint that is allowed, and stays in the result.",
+        ),
+        click.option("--strict", "is_strict", is_flag=True, help="Refuse a device with taints."),
     ):
         function = option(function)
     return function

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import click
 
-from qbench import __version__, modelfile, models, plan, profiles, stats
+from qbench import __version__, modelfile, models, plan, stats
 from qbench.backend import Backend
-from qbench.cli import console
+from qbench.cli import backends, console
+from qbench.cli.backends import Key
 from qbench.clock import Clock, SystemClock
-from qbench.errors import PlanError
 from qbench.execute import execute, missing, recover
 from qbench.records import (
     Case,
     Delegate,
     DeviceInfo,
-    DeviceProfile,
     Origin,
     Plan,
+    PlannedRun,
     Precision,
     RunRecord,
     SessionInfo,
@@ -30,8 +33,6 @@ from qbench.records import (
 from qbench.report.row import Row
 from qbench.store import SCHEMA_VERSION, Session
 from qbench.units import printable
-
-HOST = "host"
 
 
 def find_models(
@@ -62,116 +63,112 @@ def find_models(
     return tuple(found)
 
 
-def default_delegates(profile: DeviceProfile) -> tuple[Delegate, ...]:
-    """All that the device has: its NPU's first route, its GPU, its CPU."""
-    chosen = []
-    if profile.npu is not None:
-        chosen.append(Delegate(next(iter(profile.npu.routes))))
-    if profile.gpu is not None:
-        chosen.append(Delegate.GPU)
-    return (*chosen, Delegate.CPU)
-
-
-def all_delegates(profile: DeviceProfile) -> tuple[Delegate, ...]:
-    """Every delegate that the device could be asked for, each route to its NPU by itself."""
-    routes = profile.npu.routes if profile.npu is not None else {}
-    gpu = (Delegate.GPU,) if profile.gpu is not None else ()
-    return (Delegate.CPU, *gpu, *(Delegate(route) for route in routes))
-
-
-def simulated_target(
-    profile: DeviceProfile, delegates: Sequence[Delegate], threads: int | None
-) -> plan.Target:
-    """The device as the simulator knows it; its own CPU is always among the delegates."""
-    wanted = tuple(dict.fromkeys((*delegates, Delegate.CPU)))
-    return plan.Target(
-        profile.name, Origin.SIMULATED, wanted, threads or profile.cpu.default_threads
-    )
-
-
-def host_target(threads: int) -> plan.Target:
-    """This machine, never with more threads than it has processors."""
-    return plan.Target(HOST, Origin.HOST, (Delegate.CPU,), min(threads, processors()))
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    import os
-
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def backends_for(cases: Sequence[Case], clock: Clock) -> dict[tuple[str, Origin], Backend]:
-    """One backend for every (device, origin) that the cases name; not entered yet."""
-    found: dict[tuple[str, Origin], Backend] = {}
-    for case in cases:
-        key = (case.device, case.origin)
-        if key in found:
-            continue
-        if case.origin is Origin.HOST:
-            from qbench.host import HostBackend
-
-            found[key] = HostBackend(clock)
-        elif case.origin is Origin.SIMULATED:
-            from qbench.simulator import SimulatorBackend
-
-            found[key] = SimulatorBackend(profiles.load(case.device))
-        else:
-            raise PlanError(
-                f"{case.case_id}: this version cannot run on an {case.origin} device",
-                hint="plans of this version use the origins host and simulated",
-            )
-    return found
-
-
-def start(the_plan: Plan, out: Path, clock: Clock) -> Session:
+def start(
+    the_plan: Plan,
+    out: Path,
+    clock: Clock,
+    attached: Mapping[Key, DeviceInfo],
+    device_options: Mapping[str, object],
+) -> Session:
     """Put a new session on disk. Nothing has run when it returns."""
-    described = {
-        key: backend.describe() for key, backend in backends_for(the_plan.cases, clock).items()
-    }
+    described = dict(attached)
+    for case in the_plan.cases:
+        key = (case.device, case.origin)
+        if key not in described:
+            described[key] = backends.of_this_machine(key, clock).describe()
     now = clock.utc_now()
     info = SessionInfo(
         schema_version=SCHEMA_VERSION,
+        session_id=uuid.uuid4().hex,
         name=the_plan.name,
         created_at=now.isoformat(timespec="seconds"),
         qbench_version=__version__,
         command=tuple(sys.argv),
         devices=tuple(described.values()),
+        device_options=dict(device_options),
     )
     return Session.create(out, info, the_plan, now.strftime("%Y-%m-%dT%H%MZ"))
 
 
 def perform(session: Session, clock: Clock | None = None) -> list[RunRecord]:
-    """Run what the session still lacks, and return all its records."""
+    """Run what the session still lacks, and return all its records.
+
+    Attached devices work at the same time as each other; what this machine runs itself comes
+    before (simulations) or after them (its own measurements). Raises the first DeviceError of
+    several devices once all have ended.
+    """
     the_clock = clock or SystemClock()
     the_plan = session.plan()
     with session.writer() as writer, ExitStack() as stack:
         recover(session, writer)
         todo = missing(the_plan, session.records())
-        needed = {run.case_id for run in todo}
-        cases = [case for case in the_plan.cases if case.case_id in needed]
-        entered = {
-            key: stack.enter_context(backend)
-            for key, backend in backends_for(cases, the_clock).items()
-        }
         started, ended = stack.enter_context(console.progress(the_plan, len(todo)))
 
         def on_record(record: RunRecord) -> None:
             writer.append(record)
             ended(record)
 
-        execute(
-            the_plan,
-            todo,
-            entered,
-            clock=the_clock,
-            on_start=started,
-            on_raw=writer.save_raw,
-            on_record=on_record,
-        )
+        def run(key: Key, runs: Sequence[PlannedRun]) -> None:
+            with _backend(key, session, the_plan, runs, the_clock) as backend:
+                execute(
+                    the_plan,
+                    runs,
+                    {key: backend},
+                    clock=the_clock,
+                    on_start=started,
+                    on_raw=writer.save_raw,
+                    on_record=on_record,
+                )
+
+        groups = _by_backend(the_plan, todo)
+        devices = [key for key in groups if key[1] in backends.HARDWARE]
+        if len(devices) > 1:
+            in_parallel([partial(run, key, groups.pop(key)) for key in devices])
+        for key, runs in groups.items():
+            run(key, runs)
     return session.records()
+
+
+def _by_backend(the_plan: Plan, runs: Sequence[PlannedRun]) -> dict[Key, list[PlannedRun]]:
+    cases = {case.case_id: case for case in the_plan.cases}
+    groups: dict[Key, list[PlannedRun]] = {}
+    for run in runs:
+        case = cases[run.case_id]
+        groups.setdefault((case.device, case.origin), []).append(run)
+    return groups
+
+
+def _backend(
+    key: Key, session: Session, the_plan: Plan, runs: Sequence[PlannedRun], clock: Clock
+) -> Backend:
+    if key[1] not in backends.HARDWARE:
+        return backends.of_this_machine(key, clock)
+    cases = {case.case_id: case for case in the_plan.cases}
+    told = [(run, cases[run.case_id]) for run in runs]
+    return backends.of_device(key, session.info(), told, clock)
+
+
+def in_parallel(actions: Sequence[Callable[[], None]]) -> None:
+    """All at the same time; when all have ended, raises what the first that failed raised.
+
+    The threads are daemons: after Ctrl-C nobody waits for a device, which goes on by itself.
+    """
+    errors: list[BaseException | None] = [None] * len(actions)
+
+    def guarded(number: int) -> None:
+        try:
+            actions[number]()
+        except BaseException as error:  # noqa: BLE001 - told by the thread that waits
+            errors[number] = error
+
+    threads = [Thread(target=guarded, args=(n,), daemon=True) for n in range(len(actions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for error in errors:
+        if error is not None:
+            raise error
 
 
 def rows(the_plan: Plan, records: Sequence[RunRecord]) -> list[Row]:
@@ -190,7 +187,3 @@ def _versus(summary: Summary, own_cpu: Summary | None) -> stats.Ratio | None:
         return None
     found = stats.ratio(summary, own_cpu, interleaved=True)
     return found if isinstance(found, stats.Ratio) else None
-
-
-def host_info(info: SessionInfo) -> DeviceInfo | None:
-    return next((d for d in info.devices if d.origin is Origin.HOST), None)

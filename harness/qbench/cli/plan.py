@@ -16,18 +16,20 @@ def plan(as_json: bool, **asked: Any) -> None:
     """Print the cases that `qbench run` with the same arguments would perform."""
     import msgspec
 
-    from qbench.cli import console, planning
+    from qbench.cli import console, hardware, planning
     from qbench.plan import estimate_s
     from qbench.records import Origin
     from qbench.units import format_duration_s
 
-    made, _ = planning.make(planning.merge(planning.Asked(**asked)))
+    serials = asked.pop("serials")
+    spec = planning.merge(planning.Asked(**asked))
+    made = planning.make(spec, hardware.find(spec.device, serials, required=False))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(made), indent=2).decode())
         return
     runs = [run.case_id for run in made.runs]
     for case in made.cases:
-        what = "simulated" if case.origin is Origin.SIMULATED else "measured"
+        what = {Origin.HOST: "measured", Origin.DEVICE: "measured"}.get(case.origin, case.origin)
         console.stdout().print(f"{case.case_id}  {what}  x{runs.count(case.case_id)}")
     click.echo(
         f"{len(made.cases)} cases, {len(runs)} runs, protocol {made.protocol}: "

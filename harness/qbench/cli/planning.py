@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from qbench import models as model_names
-from qbench import plan, profiles
+from qbench import plan
 from qbench.cli import perform
+from qbench.cli.backends import Key
+from qbench.cli.hardware import HOST, Place
 from qbench.errors import PlanError
-from qbench.records import Delegate, DeviceProfile, Plan, Precision
+from qbench.records import Delegate, DeviceInfo, DeviceProfile, Origin, Plan, Precision
+from qbench.store import slug
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +31,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     repetitions: int | None
     seed: int | None
     xnnpack: bool | None
+
+
+def split(asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of runs on devices, as session.json keeps them, and the planning options."""
+    planned = {name: asked[name] for name in Asked.__struct_fields__}
+    given = {name: value for name, value in asked.items() if name not in planned}
+    files = {n: str(Path(v).resolve()) for n, v in given.items() if isinstance(v, Path)}
+    return {n: v for n, v in (given | files).items() if v is not None}, planned
 
 
 def merge(asked: Asked) -> plan.PlanSpec:
@@ -49,38 +62,79 @@ def merge(asked: Asked) -> plan.PlanSpec:
     )
 
 
-def make(spec: plan.PlanSpec) -> tuple[Plan, DeviceProfile | None]:
-    """The plan, and the device's profile (None: this machine)."""
+def make(spec: plan.PlanSpec, place: Place) -> Plan:
+    """The plan of what was asked for at that place."""
     names = spec.models or tuple(dict.fromkeys(b.name for b in model_names.builtin()))
     found = perform.find_models(names, spec.precisions)
-    protocol = plan.protocol(spec.protocol or "quick", repetitions=spec.repetitions)
-    profile = None if spec.device in (None, perform.HOST) else profiles.load(str(spec.device))
-    targets = _targets(profile, spec.delegates, spec.threads)
+    where = place.profile.name if place.profile else HOST
     first = found[0].name if len({m.name for m in found}) == 1 else f"{len(found)}-models"
-    made = plan.expand(
+    return plan.expand(
         found,
-        targets,
-        protocol=protocol,
+        _targets(place, spec.delegates, spec.threads),
+        protocol=plan.protocol(spec.protocol or "quick", repetitions=spec.repetitions),
         seed=spec.seed if spec.seed is not None else 0,
         xnnpack=spec.xnnpack is not False,
-        name=spec.name or f"{first}-{profile.name if profile else perform.HOST}",
+        name=spec.name or f"{first}-{where}",
     )
-    return made, profile
+
+
+def attached_by_key(place: Place) -> dict[Key, DeviceInfo]:
+    """What the plan calls each attached device, and what the device says it is."""
+    named = {}
+    for device in place.attached:
+        info = device.identity.info
+        name = info.name
+        if len(place.attached) > 1:
+            name = f"{name}-{slug(device.serial)}"
+        named[name, info.origin] = msgspec.structs.replace(info, name=name)
+    return named
+
+
+def all_delegates(profile: DeviceProfile) -> tuple[Delegate, ...]:
+    """Every delegate that the device could be asked for, each route to its NPU by itself."""
+    routes = profile.npu.routes if profile.npu is not None else {}
+    gpu = (Delegate.GPU,) if profile.gpu is not None else ()
+    return (Delegate.CPU, *gpu, *(Delegate(route) for route in routes))
+
+
+def _default_delegates(profile: DeviceProfile) -> tuple[Delegate, ...]:
+    """All that the device has: its NPU's first route, its GPU, its CPU."""
+    cpu, *others = all_delegates(profile)
+    gpu = [d for d in others if d is Delegate.GPU]
+    npu = [d for d in others if d is not Delegate.GPU][:1]
+    return (*npu, *gpu, cpu)
 
 
 def _targets(
-    profile: DeviceProfile | None, delegates: Sequence[Delegate], threads: int | None
+    place: Place, delegates: Sequence[Delegate], threads: int | None
 ) -> tuple[plan.Target, ...]:
+    profile = place.profile
     if profile is None:
         others = [d.value for d in delegates if d is not Delegate.CPU]
         if others:
             raise PlanError(
-                f"{perform.HOST}: it has no delegate {', '.join(others)}; qbench measures this "
+                f"{HOST}: it has no delegate {', '.join(others)}; qbench measures this "
                 "machine's CPU only",
                 hint="name the device that has it, for instance --device sd865",
             )
         # All processors, up to the four threads that phones are usually given.
-        return (perform.host_target(threads or min(4, perform.processors())),)
-    wanted = delegates or perform.default_delegates(profile)
-    simulated = perform.simulated_target(profile, wanted, threads)
-    return (simulated, perform.host_target(simulated.threads))
+        return (_host(threads or min(4, processors())),)
+    # The device's own CPU is what its delegates are compared with.
+    wanted = tuple(dict.fromkeys((*(delegates or _default_delegates(profile)), Delegate.CPU)))
+    count = threads or profile.cpu.default_threads
+    targets = [plan.Target(name, origin, wanted, count) for name, origin in attached_by_key(place)]
+    if all(device.identity.is_known for device in place.attached):
+        targets.append(plan.Target(profile.name, Origin.SIMULATED, wanted, count))
+    return (*targets, _host(count))
+
+
+def _host(threads: int) -> plan.Target:
+    """This machine, never with more threads than it has processors."""
+    return plan.Target(HOST, Origin.HOST, (Delegate.CPU,), min(threads, processors()))
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

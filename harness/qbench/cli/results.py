@@ -20,7 +20,7 @@ def tell(session: Session, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.render(str(session.folder), main, rows))
     else:
-        text.print_results(console.stdout(), main, perform.host_info(info), rows)
+        text.print_results(console.stdout(), info.devices, rows)
         click.echo(f"session: {session.folder}")
     measured = all(row.summary.p50_us is not None for row in rows)
     complete = measured and not any(row.summary.failed_runs for row in rows)
@@ -28,5 +28,6 @@ def tell(session: Session, *, as_json: bool) -> int:
 
 
 def _main_device(devices: tuple[DeviceInfo, ...]) -> DeviceInfo:
-    """The device that was asked for: the host only where there is no other."""
-    return next((d for d in devices if d.origin is not Origin.HOST), devices[0])
+    """The device that was asked for: an attached one, else the simulated one, else the host."""
+    rank = {Origin.DEVICE: 0, Origin.EMULATED: 0, Origin.SIMULATED: 1, Origin.HOST: 2}
+    return min(devices, key=lambda device: rank[device.origin])

@@ -12,6 +12,7 @@ from qbench.cli import options
 
 @click.command()
 @options.planning
+@options.on_device
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -23,25 +24,30 @@ from qbench.cli import options
     "--require-hardware", is_flag=True, help="Exit with 3 when no device matches, and run nothing."
 )
 @options.json_flag
-def run(out: Path, require_hardware: bool, as_json: bool, **asked: Any) -> int:
+def run(
+    out: Path, require_hardware: bool, as_json: bool, serials: tuple[str, ...], **asked: Any
+) -> int:
     """Measure and simulate MODELS (files, built-in names, or one plan .yaml).
 
-    Without MODELS: the built-in ones. With --device, a device that is not attached is simulated,
-    beside the measured CPU of this machine.
+    Without MODELS: the built-in ones. With --device, the attached device that fits is measured;
+    if none does, it is simulated. Beside it stands the measured CPU of this machine.
     """
     from qbench.cli import hardware, perform, planning, results
     from qbench.clock import SystemClock
+    from qbench.plan import PROTOCOLS
 
-    spec = planning.merge(planning.Asked(**asked))
-    made, profile = planning.make(spec)
-    if profile is not None:
-        hardware.look_for(profile, required=require_hardware)
-    elif spec.device is None:
-        click.echo("device: this machine (choose a phone's with --device)", err=True)
-    session = perform.start(made, out, SystemClock())
+    device_options, planned = planning.split(asked)
+    spec = planning.merge(planning.Asked(**planned))
+    place = hardware.find(spec.device, serials, required=require_hardware)
+    if place.profile is None and spec.device is None:
+        hardware.say("device: this machine (choose a phone's with --device)")
+    made = planning.make(spec, place)
+    attached = planning.attached_by_key(place)
+    device_options["cool_least_s"] = PROTOCOLS[made.protocol].rest_s
+    session = perform.start(made, out, SystemClock(), attached, device_options)
     try:
         perform.perform(session)
     except BaseException:
-        click.echo(f"stopped; go on with: qbench resume {session.folder}", err=True)
+        hardware.say(f"stopped; go on with: qbench resume {session.folder}")
         raise
     return results.tell(session, as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -269,14 +270,20 @@ Outcome = Measurement | Prediction | Failure
 
 
 class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a session comes from: session.json."""
+    """Where a session comes from: session.json.
+
+    `session_id` is what a device knows the session by; `device_options` are those of
+    qbench.android.options, kept so that resuming uses the same.
+    """
 
     schema_version: int
+    session_id: str
     name: str
     created_at: str  # UTC, ISO 8601
     qbench_version: str
     command: tuple[str, ...]
     devices: tuple[DeviceInfo, ...]
+    device_options: dict[str, Any] = {}
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,12 @@ _ORIGIN_WORDS = {
     Origin.HOST: "measured",
     Origin.DEVICE: "measured",
 }
+_ORIGIN_STYLES = {
+    Origin.SIMULATED: "cyan",
+    Origin.EMULATED: "blue",
+    Origin.HOST: "",
+    Origin.DEVICE: "",
+}
 _TIER_WORDS = {
     Tier.S0: "S0: from data sheets and priors alone; good for an order of magnitude",
     Tier.S1: "S1: rates fitted on published latencies of the same runtime",
@@ -30,13 +36,11 @@ _TIER_WORDS = {
 }
 
 
-def print_results(
-    console: Console, device: DeviceInfo, host: DeviceInfo | None, rows: Sequence[Row]
-) -> None:
+def print_results(console: Console, devices: Sequence[DeviceInfo], rows: Sequence[Row]) -> None:
     """The table, what its words mean, and what the reader has to know about single rows."""
     _print_table(console, rows)
     console.print()
-    for line in (*_legend(device, host, rows), *_notes(rows)):
+    for line in (*_legend(devices, rows), *_notes(rows)):
         console.print(line, soft_wrap=False)
 
 
@@ -97,13 +101,13 @@ def _cells(row: Row) -> tuple[Text, ...]:
 
     s = row.summary
     case = s.case
-    style = "cyan" if case.origin is Origin.SIMULATED else ""
+    style = _ORIGIN_STYLES[case.origin]
     name = f"  {case.delegate}" + ("" if case.xnnpack else " no xnn")
     if s.cpu_fallback:
         name += " -> CPU"
     if s.p50_us is None:
-        why = s.failure.error if s.failure else "not run yet"
-        short = (name, case.device, str(case.threads), _ORIGIN_WORDS[case.origin], "-", why)
+        why = "failed" if s.failure else "to do"
+        short = (name, case.device, str(case.threads), _ORIGIN_WORDS[case.origin], "-", "-", why)
         return tuple(Text(c, style="red" if s.failure else "dim") for c in short)
     cells = (
         name,
@@ -158,29 +162,46 @@ def _versus(row: Row) -> str:
     return f"{row.vs_cpu.ratio:.2f} ({interval.low:.2f}-{interval.high:.2f})"
 
 
-def _legend(device: DeviceInfo, host: DeviceInfo | None, rows: Sequence[Row]) -> Iterable[Text]:
+def _legend(devices: Sequence[DeviceInfo], rows: Sequence[Row]) -> Iterable[Text]:
     from rich.text import Text
 
     summaries = [row.summary for row in rows]
-    if any(s.case.origin is Origin.SIMULATED for s in summaries):
-        yield Text(
-            f"SIMULATED: computed for {device.name} ({device.title}), not measured; "
-            "range = 90 % band",
-            style="cyan",
-        )
-        for tier in sorted({s.tier for s in summaries if s.tier is not None}):
-            yield Text(f"  {_TIER_WORDS[tier]}", style="cyan")
-    if host is not None and any(s.case.origin is Origin.HOST for s in summaries):
-        runs = max(s.runs for s in summaries if s.case.origin is Origin.HOST)
-        yield Text(
-            f"host: measured here ({host.cpu or 'unknown processor'}; {host.runtime}); "
-            f"range = 95 % interval of the median of {runs} processes"
-        )
+    shown = {(s.case.device, s.case.origin) for s in summaries}
+    for device in devices:
+        if (device.name, device.origin) in shown:
+            style = _ORIGIN_STYLES[device.origin]
+            yield Text(printable(_what_it_is(device, summaries)), style=style)
+    for tier in sorted({s.tier for s in summaries if s.tier is not None}):
+        yield Text(f"  {_TIER_WORDS[tier]}", style=_ORIGIN_STYLES[Origin.SIMULATED])
     yield Text("NPU/GPU/CPU: nodes on each unit; parts: pieces of the graph given to the delegate")
     if any(row.vs_cpu is not None for row in rows):
         yield Text(
             "vs CPU: p50 over that of the same model on the same device's CPU; below 1 is faster"
         )
+
+
+def _what_it_is(device: DeviceInfo, summaries: Sequence[Summary]) -> str:
+    here = [s for s in summaries if (s.case.device, s.case.origin) == (device.name, device.origin)]
+    interval = f"range = 95 % interval of the median of {max(s.runs for s in here)} processes"
+    system = f"{device.title}, {device.os}" if device.os else device.title
+    match device.origin:
+        case Origin.SIMULATED:
+            return (
+                f"SIMULATED: computed for {device.name} ({device.title}), not measured; "
+                "range = 90 % band"
+            )
+        case Origin.EMULATED:
+            return (
+                f"EMULATED: {device.name} is a virtual device ({system}): its CPU rows ran on "
+                f"this machine's processor, its GPU and NPU times are simulated; {interval}"
+            )
+        case Origin.DEVICE:
+            return f"{device.name}: measured on {device.serial} ({system}); {interval}"
+        case Origin.HOST:
+            return (
+                f"host: measured here ({device.cpu or 'unknown processor'}; {device.runtime}); "
+                f"{interval}"
+            )
 
 
 def _notes(rows: Sequence[Row]) -> Iterable[Text]:
