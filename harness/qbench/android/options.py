@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from qbench.errors import StoreError
 from qbench.records import Taint
 
 
@@ -34,3 +37,18 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     lock_timeout_s: float = 3600.0
     hold_s: float = 600.0
     patience_s: float = 600.0
+
+
+def load(given: Mapping[str, Any]) -> Options:
+    """The options from their JSON form (paths as text), as session.json keeps them.
+
+    Raises StoreError when they are not of this version.
+    """
+
+    def decode(kind: type, value: object) -> object:
+        return Path(value) if kind is Path and isinstance(value, str) else value
+
+    try:
+        return msgspec.convert(given, Options, dec_hook=decode)
+    except msgspec.ValidationError as error:
+        raise StoreError(f"device options: not of this version of qbench: {error}") from error

@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "models": ("models", "models", "List the built-in models; build the case study's networks."),
     "read-log": ("read_log", "read_log", "Read a saved log of benchmark_model by itself."),
     "virtual": ("virtual", "virtual", "Start, stop and break virtual Android devices."),
+    "doctor": ("doctor", "doctor", "Examine adb and attached devices; say what fixes them."),
+    "tools": ("tools", "tools", "Fetch the benchmark_model that runs on devices."),
     "devices": ("devices", "devices", "List attached devices and the profiles qbench knows."),
 }
 

@@ -41,12 +41,12 @@ def of_device(
     """
     from qbench.adb.cache import DeviceCache
     from qbench.android.backend import AndroidBackend
-    from qbench.android.options import Options
+    from qbench.android.options import load
     from qbench.virtual.host_python import STAND_IN
 
     serial = _serial(key, info.devices)
     device = hardware.transport(serial)
-    options = msgspec.convert(info.device_options, Options)
+    options = load(info.device_options)
     return AndroidBackend(
         device,
         DeviceCache(device),

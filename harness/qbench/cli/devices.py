@@ -1,4 +1,4 @@
-"""qbench devices: what is attached, and what can be simulated."""
+"""qbench devices: what is attached, what can be simulated, and putting devices back."""
 
 from __future__ import annotations
 
@@ -6,34 +6,56 @@ import click
 
 from qbench.cli import options
 
+serials_option = click.option(
+    "--serial", "serials", multiple=True, help="Which; without it every usable attached device."
+)
 
-@click.command()
+
+@click.group(invoke_without_command=True)
 @options.json_flag
-def devices(as_json: bool) -> None:
-    """List attached devices with their matching profile, and all profiles."""
+@click.pass_context
+def devices(context: click.Context, as_json: bool) -> None:
+    """List attached devices with state and matching profile, and all profiles."""
+    if context.invoked_subcommand is not None:
+        return
     import msgspec
 
-    from qbench import profiles
-    from qbench.adb import listing
+    from qbench.cli import attached
 
-    known = [profiles.load(name) for name in profiles.names()]
-    attached = []
-    for device in listing.list_devices():
-        props = {n for p in known for n in p.match.props}
-        told = listing.get_props(device.serial, tuple(sorted(props))) if device.is_usable else {}
-        fits = next((p.name for p in known if profiles.matches(p, told)), None)
-        attached.append({"serial": device.serial, "state": device.state, "profile": fits})
+    rows, known = attached.rows()
     if as_json:
         body = {
             "schema_version": 1,
-            "attached": attached,
+            "attached": [msgspec.structs.asdict(row) for row in rows],
             "profiles": [{"name": p.name, "title": p.title, "soc": p.soc} for p in known],
         }
         click.echo(msgspec.json.format(msgspec.json.encode(body), indent=2).decode())
         return
-    click.echo("attached:" if attached else "attached: none (see `adb devices`)")
-    for row in attached:
-        click.echo(f"  {row['serial']}  {row['state']}  profile {row['profile'] or 'unknown'}")
+    click.echo("attached:" if rows else "attached: none (see `adb devices`)")
+    for row in rows:
+        click.echo(f"  {row.text}")
     click.echo("profiles (--device NAME):")
     for profile in known:
         click.echo(f"  {profile.name:<12} {profile.title} ({profile.soc})")
+
+
+@devices.command()
+@serials_option
+def clean(serials: tuple[str, ...]) -> None:
+    """Remove the models and tools that qbench keeps on devices."""
+    from qbench.adb.cache import DeviceCache
+    from qbench.cli import hardware
+    from qbench.units import format_bytes
+
+    for serial in hardware.usable_serials(serials):
+        freed_bytes = DeviceCache(hardware.transport(serial)).clean()
+        click.echo(f"{serial}: {format_bytes(freed_bytes)} freed")
+
+
+@devices.command()
+@serials_option
+def restore(serials: tuple[str, ...]) -> int:
+    """End what qbench runs on devices, and put back every setting that it changed."""
+    from qbench.cli import attached
+
+    return attached.restore(serials)

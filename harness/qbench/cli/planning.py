@@ -33,6 +33,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     xnnpack: bool | None
 
 
+NOTHING_ASKED: dict[str, Any] = dict.fromkeys(Asked.__struct_fields__)
+
+
 def split(asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options of runs on devices, as session.json keeps them, and the planning options."""
     planned = {name: asked[name] for name in Asked.__struct_fields__}

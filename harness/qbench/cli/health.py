@@ -1,0 +1,109 @@
+"""The lines of `qbench doctor`: this machine's adb first, then every device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from qbench.adb import listing
+from qbench.adb.server import find_server, server_version
+from qbench.adb.starting import find_program
+from qbench.cli import hardware
+from qbench.errors import DeviceError
+from qbench.units import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One finding. `where` is a serial, or `adb`; `status` ok, warning or problem."""
+
+    where: str
+    name: str
+    status: str
+    text: str
+    fix: str | None = None
+
+
+def examine(
+    device: str | None, serials: Sequence[str], device_options: Mapping[str, object]
+) -> list[Line]:
+    """Never raises for what is wrong with a device: that is a line."""
+    lines = _adb()
+    if lines[-1].status == "problem":
+        return lines
+    attached = listing.list_devices()
+    for each in attached:
+        if not each.is_usable:
+            lines.append(Line(each.serial, "state", "problem", each.state, each.hint))
+    wanted = serials
+    if device is not None and not serials:
+        wanted = [a.serial for a in hardware.find(device, (), required=True).attached]
+    usable = hardware.usable_serials(wanted)
+    if not attached:
+        fix = "plug a device in and turn on USB debugging on it, or: qbench virtual start"
+        lines.append(Line("adb", "devices", "problem", "no device is attached", fix))
+    for serial in usable:
+        lines += _device(serial, device_options)
+    return lines
+
+
+def _adb() -> list[Line]:
+    try:
+        lines = [Line("adb", "program", "ok", find_program())]
+    except (DeviceError, RuntimeError) as error:  # adbutils' own error when there is none
+        return [
+            Line(
+                "adb", "program", "problem", str(error), "apt install adb, or pip install adbutils"
+            )
+        ]
+    server = find_server()
+    try:
+        version = server_version()
+    except DeviceError as error:
+        return [*lines, Line("adb", "server", "problem", f"{server}: {error}", error.hint)]
+    if version is None:
+        fix = "adb start-server"
+        return [*lines, Line("adb", "server", "problem", f"none runs at {server}", fix)]
+    return [*lines, Line("adb", "server", "ok", f"{server}, protocol version {version}")]
+
+
+def _device(serial: str, device_options: Mapping[str, object]) -> list[Line]:
+    from qbench.adb.cache import DeviceCache
+    from qbench.android import doctor
+    from qbench.android.options import load
+    from qbench.clock import SystemClock
+    from qbench.virtual.host_python import STAND_IN
+
+    transport = hardware.transport(serial)
+    try:
+        checks = doctor.examine(
+            transport,
+            DeviceCache(transport),
+            clock=SystemClock(),
+            reconnect=hardware.reconnect(transport),
+            options=load({**device_options, "virtual_binary": str(STAND_IN)}),
+        )
+    except DeviceError as error:
+        return [Line(serial, "contact", "problem", str(error), error.hint)]
+    return [Line(serial, c.name, c.status.value, c.text, c.fix) for c in checks]
+
+
+_STYLES = {"ok": "green", "warning": "yellow", "problem": "red"}
+
+
+def print_lines(console: Console, lines: Sequence[Line]) -> None:
+    from rich.text import Text
+
+    where = None
+    for line in lines:
+        if line.where != where:
+            where = line.where
+            console.print(Text(printable(where), style="bold"))
+        head = Text(f"  {line.status:<8}", style=_STYLES[line.status])
+        console.print(head + Text(printable(f"{line.name}: {line.text}"), style=""))
+        if line.fix:
+            console.print(Text(printable(f"           fix: {line.fix}")))
