@@ -226,7 +226,7 @@ def test_the_units_of_the_865_stand_in_the_order_that_is_published() -> None:
 
 
 def test_four_threads_help_a_large_network_and_hardly_a_tiny_one() -> None:
-    large, tiny = build("resnet50", "float32"), build("mobilenet_v1_025_128", "int8")
+    large, tiny = build("resnet50", "float32"), build("mobilenet_v1_025@128x128", "int8")
     assert 2.3 < predicted(large, threads=1).p50_us / predicted(large, threads=4).p50_us < 3.6
     assert predicted(tiny, threads=1).p50_us / predicted(tiny, threads=4).p50_us < 2
 

@@ -7,7 +7,7 @@ as one more observation of every coefficient, so that few latencies do not decid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import exp, log
 
 import msgspec
@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import lsq_linear
 
-from qbench import placement
+from qbench import placement, profiles
 from qbench.placement import Segment
 from qbench.records import ComputeUnit, Delegate, DeviceProfile, ModelInfo
-from qbench.simulator import cost, kernels, priors
-from qbench.simulator.anchors import Residuals
+from qbench.simulator import cost, kernels, networks, priors
+from qbench.simulator.anchors import Residuals, Row
 from qbench.simulator.cost import Coefficients, Terms
 from qbench.simulator.kernels import Dtype
+from qbench.simulator.published import Source
 
 NAMES = Coefficients.__struct_fields__
 # How far a latency is expected to be off, and where the Huber loss turns linear.
@@ -44,6 +45,7 @@ class Sample(msgspec.Struct, frozen=True):
     """One published latency and what the simulator would add up for it."""
 
     label: str  # the network: rows of one network are left out together
+    model: ModelInfo
     latency_us: float
     terms: tuple[Terms, ...]
     segments: int
@@ -72,7 +74,24 @@ def sample(
         fixed_us += cost.segment_floor_us(unit, kernels.boundary_bytes(model, segment))
         for kernel in found:
             terms.append(cost.terms(kernel, cost.speed(profile, unit, kernel.dtype, threads)))
-    return Sample(label, latency_us, tuple(terms), pieces, fixed_us)
+    return Sample(label, model, latency_us, tuple(terms), pieces, fixed_us)
+
+
+def samples_of(source: Source, rows: Iterable[Row]) -> list[Sample]:
+    """Rows of one group as they are fitted; their networks are rebuilt."""
+    profile = profiles.load(source.profile)
+    return [
+        sample(
+            row.network,
+            row.latency_us,
+            networks.build(row.network, row.dtype),
+            profile,
+            source.unit,
+            source.executors[0],
+            row.threads or profile.cpu.default_threads,
+        )
+        for row in rows
+    ]
 
 
 def fit(samples: Sequence[Sample], unit: ComputeUnit, dtype: Dtype) -> Coefficients:

@@ -143,11 +143,13 @@ class Graph:
         act: str = "RELU",
         padding: str = "SAME",
         dilation: int = 1,
+        multiplier: int = 1,
     ) -> int:
         x, padding = self._padded(x, kernel, stride, padding)
         n, h, w, c = self.shape(x)
+        c *= multiplier
         size = [_extent(e, kernel, stride, dilation, padding) for e in (h, w)]
-        options = _window(act, padding, stride, dilation, depth_multiplier=1)
+        options = _window(act, padding, stride, dilation, depth_multiplier=multiplier)
         return self.op(
             "DEPTHWISE_CONV_2D",
             [x, self._weights((1, kernel, kernel, c), 3), self._bias(c)],
@@ -256,9 +258,10 @@ class Graph:
 
     def _padded(self, x: int, kernel: int, stride: int, padding: str) -> tuple[int, str]:
         """SAME on a strided window, said as PyTorch does."""
-        if self.symmetric and padding == "SAME" and stride > 1 and kernel > 1:
-            return self.pad(x, kernel // 2, kernel // 2), "VALID"
-        return x, padding
+        if not (self.symmetric and padding == "SAME" and stride > 1):
+            return x, padding
+        border = (kernel - 1) // 2
+        return (self.pad(x, border, border) if border else x), "VALID"
 
     # -- the result
 
