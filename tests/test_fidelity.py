@@ -303,10 +303,10 @@ def test_the_public_rows_hold_what_the_documents_promise() -> None:
 # -- sessions
 
 
-def on_host(model: str, p50_us: int, **changed: object) -> Measured:
+def on_host(file: str, p50_us: int, **changed: object) -> Measured:
     summary = measured_summary([p50_us] * 5, origin=Origin.HOST)
-    own: dict[str, object] = {"model_sha256": modelfile.sha256(MODELS / model)}
-    case = msgspec.structs.replace(case_for(MODELS / model), **(own | changed))
+    own: dict[str, object] = {"model_sha256": modelfile.sha256(MODELS / file)}
+    case = msgspec.structs.replace(case_for(MODELS / file), **(own | changed))
     return Measured(msgspec.structs.replace(summary, case=case), "ai-edge-litert 2.3.0", "host")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from qbench import profiles
 from qbench.records import Tier
 from qbench.simulator import anchors, fitting
 from qbench.simulator.anchors import Group, Row
 from qbench.simulator.baselines import Sized, roofline_us, simple_us
+from qbench.simulator.cost import Coefficients
 from qbench.simulator.fitting import Sample
 from qbench.simulator.published import SOURCES, PublicRow, Source, place_row
 from qbench.simulator.titles import Refused
@@ -64,12 +65,12 @@ def _committed(source: Source) -> Group | None:
 def _group_points(source: Source, group: Group, rows: Sequence[Row]) -> list[Point]:
     fitted = fitting.samples_of(source, group.rows)
     wanted = fitting.samples_of(source, rows)
-    left_out = fitting.left_out(fitted, source.unit, source.dtype)
+    fits = fitting.without_each(fitted, source.unit, source.dtype)
     known = [_sized(source, *pair) for pair in zip(group.rows, fitted, strict=True)]
     sized = [_sized(source, *pair) for pair in zip(rows, wanted, strict=True)]
     found = []
     for row, sample, own in zip(rows, wanted, sized, strict=True):
-        predicted_us, band = _predicted(source, group, fitted, left_out, sample)
+        predicted_us, band = _predicted(group, fitted, fits, sample)
         flops, roofline = simple_us(own, [*known, *sized])
         found.append(
             Point(
@@ -92,20 +93,14 @@ def _group_points(source: Source, group: Group, rows: Sequence[Row]) -> list[Poi
 
 
 def _predicted(
-    source: Source,
-    group: Group,
-    fitted: Sequence[Sample],
-    left_out: Sequence[float],
-    sample: Sample,
+    group: Group, fitted: Sequence[Sample], fits: Mapping[str, Coefficients], sample: Sample
 ) -> tuple[float, float]:
     """(median in us, band ratio) without the sample's own network."""
-    others = [s for s in fitted if s.label != sample.label]
-    if len(others) == len(fitted):
+    if sample.label not in fits:
         return fitting.predicted_us(sample, group.coefficients), group.residuals.band_ratio
-    ratios = [r for s, r in zip(fitted, left_out, strict=True) if s.label != sample.label]
-    coefficients = fitting.fit(others, source.unit, source.dtype)
-    band = fitting.residuals(others, ratios, source.unit).band_ratio
-    return fitting.predicted_us(sample, coefficients), band
+    others = [s for s in fitted if s.label != sample.label]
+    band = fitting.residuals(others, fitting.left_out(others, fits), group.unit).band_ratio
+    return fitting.predicted_us(sample, fits[sample.label]), band
 
 
 def _sized(source: Source, row: Row, sample: Sample) -> Sized:

@@ -7,7 +7,7 @@ as one more observation of every coefficient, so that few latencies do not decid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import exp, log
 
 import msgspec
@@ -130,15 +130,19 @@ def predicted_us(s: Sample, coefficients: Coefficients) -> float:
     return float(row @ np.array([values[name] for name in NAMES])) + floor_us
 
 
-def left_out(samples: Sequence[Sample], unit: ComputeUnit, dtype: Dtype) -> list[float]:
-    """Prediction over latency of every sample, by a fit that has not seen its network."""
-    ratios: dict[int, float] = {}
-    for label in dict.fromkeys(s.label for s in samples):
-        coefficients = fit([s for s in samples if s.label != label], unit, dtype)
-        for index, s in enumerate(samples):
-            if s.label == label:
-                ratios[index] = predicted_us(s, coefficients) / s.latency_us
-    return [ratios[index] for index in range(len(samples))]
+def without_each(
+    samples: Sequence[Sample], unit: ComputeUnit, dtype: Dtype
+) -> dict[str, Coefficients]:
+    """Network -> the fit of all samples but its own."""
+    return {
+        label: fit([s for s in samples if s.label != label], unit, dtype)
+        for label in dict.fromkeys(s.label for s in samples)
+    }
+
+
+def left_out(samples: Sequence[Sample], fits: Mapping[str, Coefficients]) -> list[float]:
+    """Prediction over latency of every sample, by the fit that has not seen its network."""
+    return [predicted_us(s, fits[s.label]) / s.latency_us for s in samples]
 
 
 def residuals(
