@@ -80,6 +80,18 @@ def on_device(function: _F) -> _F:
     for option in (
         click.option("--cool-to", "cool_to_c", type=float, help="C below which a run may start."),
         click.option(
+            "--rest",
+            "cool_least_s",
+            type=click.FloatRange(0),
+            help="Seconds between two runs. Default: 1 (quick), 10 (default).",
+        ),
+        click.option(
+            "--patience",
+            "patience_s",
+            type=click.FloatRange(0),
+            help="Seconds that a lost device is waited for. Default: 600.",
+        ),
+        click.option(
             "--lock-clocks", "locks_clocks", is_flag=True, help="Root only: governor performance."
         ),
         click.option(

@@ -43,7 +43,7 @@ def run(
         hardware.say("device: this machine (choose a phone's with --device)")
     made = planning.make(spec, place)
     attached = planning.attached_by_key(place)
-    device_options["cool_least_s"] = PROTOCOLS[made.protocol].rest_s
+    device_options.setdefault("cool_least_s", PROTOCOLS[made.protocol].rest_s)
     session = perform.start(made, out, SystemClock(), attached, device_options)
     try:
         perform.perform(session)

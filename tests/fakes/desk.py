@@ -1,0 +1,116 @@
+"""A desk with an adb server, virtual devices and a terminal: `qbench` as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fakes.virtual_phones import Adb
+from qbench.adb.connecting import connect_tcp
+from qbench.virtual import instances
+from qbench.virtual.config import Instance
+from qbench.virtual.start import describe, start
+
+PREDICTOR = "qbench.cli.virtual_predictor:predict_p50_us"
+_HARNESS = Path(__file__).resolve().parents[2] / "harness"
+# What a session may change, and everything beside it: Android's settings, clocks, GPU.
+_SETTINGS = ("data/system", "sys/devices/system/cpu", "sys/class/kgsl/kgsl-3d0")
+_MOVING = ("scaling_cur_freq", "gpubusy", "gpu_busy_percentage", "temp")
+
+
+class Desk:
+    """`folder` has the home, the caches and the locks of everything that runs here."""
+
+    def __init__(self, adb: Adb, folder: Path) -> None:
+        self.adb = adb
+        self.folder = folder
+        self.environment = {
+            "HOME": str(folder),
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(_HARNESS),
+            "TMPDIR": str(folder),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "QBENCH_VIRTUAL_HOME": str(instances.home()),
+            "ANDROID_ADB_SERVER_PORT": str(adb.server.port),
+            "ADBUTILS_ADB_PATH": adb.program,
+            "LANG": "C.UTF-8",
+        }
+
+    def begin(self, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "qbench", *arguments],
+            env=self.environment,
+            cwd=cwd or self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def qbench(
+        self, *arguments: str, cwd: Path | None = None, timeout_s: float = 90.0
+    ) -> subprocess.CompletedProcess[str]:
+        """To its end; killed after `timeout_s`, which raises TimeoutExpired."""
+        process = self.begin(*arguments, cwd=cwd)
+        try:
+            stdout, stderr = process.communicate(timeout=timeout_s)
+        finally:
+            process.kill()
+            process.wait()
+        return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
+
+    @contextmanager
+    def phone(self, serial: str, profile: str = "sd865", **changes: Any) -> Iterator[Instance]:
+        """A running device, attached unless it asks for a key. Its fixed-performance mode is off
+        from the start, as on a phone, where a virtual one makes the file when it is set."""
+        settings = {"predictor": PREDICTOR, "boot_s": 0.2} | changes
+        config = msgspec.structs.replace(describe(profile, serial), **settings)
+        instance = start(config)
+        try:
+            write(serial, "/data/system/fixed_performance_mode", "false\n")
+            connect_tcp(self.adb.server, instance.address)
+            yield instance
+        finally:
+            if serial in {each.serial for each in instances.running()}:
+                instances.stop(serial)
+
+
+def inside(serial: str) -> Path:
+    """The root of a running device's tree, seen from here. Needs the device not to be paused."""
+    status = instances.ask(serial, "status")
+    if instances.find(serial).jail == "proot":
+        return Path(status["root"])
+    return Path(f"/proc/{status['daemon_pid']}/root")
+
+
+def write(serial: str, path: str, text: str) -> None:
+    target = inside(serial) / path.lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
+
+
+def settings_of(serial: str) -> dict[str, bytes]:
+    """Every file in which a setting of the device is kept, to the byte."""
+    root = inside(serial)
+    found: dict[str, bytes] = {}
+    for start_at in _SETTINGS:
+        for folder, _, files in os.walk(root / start_at):
+            for name in files:
+                path = Path(folder) / name
+                if name not in _MOVING and path.is_file():
+                    found[str(path.relative_to(root))] = path.read_bytes()
+    return found
+
+
+def left_behind(serial: str) -> list[str]:
+    """What a session that has ended leaves on a device: nothing but the cache and the runner."""
+    base = inside(serial) / "data/local/tmp/qbench"
+    names = [*base.glob("active*"), *base.glob("journal*"), *base.glob("sessions/*")]
+    return sorted(str(name.relative_to(base)) for name in names)
