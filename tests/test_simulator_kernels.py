@@ -19,7 +19,7 @@ EXECUTORS = {CPU: "xnnpack", GPU: "gpu", NPU: "nnapi"}
 def lowered(model: ModelInfo, unit: ComputeUnit, executor: str | None = None) -> tuple[Kernel, ...]:
     """The whole model as one piece on one unit."""
     ops = tuple(range(len(model.main.ops)))
-    return kernels.lower(model, Segment(unit, executor or EXECUTORS[unit], ops), SD865)
+    return kernels.lower(kernels.Graph(model), Segment(unit, executor or EXECUTORS[unit], ops), SD865)
 
 
 def grouped(model: ModelInfo, unit: ComputeUnit) -> list[list[str]]:
@@ -138,7 +138,7 @@ def test_winograd_is_chosen_as_the_gpu_delegate_chooses_it(
     g = Graph("conv")
     g.conv(g.input(side * stride, side * stride, channels), channels, 3, stride)
     model = g.info()
-    (kernel,) = kernels.lower(model, Segment(GPU, "gpu", (0,)), profile)
+    (kernel,) = kernels.lower(kernels.Graph(model), Segment(GPU, "gpu", (0,)), profile)
     own = model.macs or 0
     assert (kernel.macs, kernel.launches) == ((own // 4, 3) if winograd else (own, 1))
 
@@ -188,7 +188,8 @@ def test_the_bytes_that_cross_a_boundary_are_those_read_from_and_left_for_others
     y = g.conv(x, 3, 1)
     g.add(y, g.conv(y, 3, 1))
     model = g.info()
+    graph = kernels.Graph(model)
     first = Segment(NPU, "nnapi", (0,))
     last = Segment(CPU, "xnnpack", (1, 2))
-    assert kernels.boundary_bytes(model, first) == 4 * 4 * 4 * (2 + 3)
-    assert kernels.boundary_bytes(model, last) == 4 * 4 * 4 * (3 + 3)
+    assert kernels.boundary_bytes(graph, first) == 4 * 4 * 4 * (2 + 3)
+    assert kernels.boundary_bytes(graph, last) == 4 * 4 * 4 * (3 + 3)

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "reread": ("reread", "reread", "Rebuild a session's records from its raw output."),
     "plan": ("plan", "plan", "Print the cases that a run would perform; touches nothing."),
     "inspect": ("inspect", "inspect", "Show a model's operators and who would run them."),
+    "simulate": ("simulate", "simulate", "Predict latencies, operator by operator."),
     "fidelity": ("fidelity", "fidelity", "Grade the simulator against measured latencies."),
     "models": ("models", "models", "List the built-in models; build the case study's networks."),
     "read-log": ("read_log", "read_log", "Read a saved log of benchmark_model by itself."),

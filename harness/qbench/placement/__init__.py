@@ -5,5 +5,6 @@ the vocabulary of these files, `partition.py` the algorithm, `placing.py` puts t
 """
 
 from qbench.placement.placing import GraphPlacement, Segment, place
+from qbench.placement.rules import Assumption
 
-__all__ = ["GraphPlacement", "Segment", "place"]
+__all__ = ["Assumption", "GraphPlacement", "Segment", "place"]

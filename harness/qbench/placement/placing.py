@@ -11,7 +11,7 @@ from qbench.placement import xnnpack as cpu
 from qbench.placement.dynamic import first_open_node
 from qbench.placement.graph import OPTIONAL, Graph, Node
 from qbench.placement.partition import PlanNode, Subset, largest, subsets
-from qbench.placement.rules import load
+from qbench.placement.rules import Assumption, RuleSet, assuming, load
 from qbench.placement.targets import Target, reach
 from qbench.records import (
     ComputeUnit,
@@ -90,8 +90,10 @@ def place(
     max_partitions: int | None = None,
     min_nodes: int | None = None,
     xnnpack: bool = True,
+    assumptions: Sequence[Assumption] = (),
 ) -> GraphPlacement:
-    """Predict what runs where, as the device's TFLite would decide it.
+    """Predict what runs where, as the device's TFLite would decide it, or (`assumptions`) as it
+    would with other rules.
 
     The delegate asked for chooses first; what it leaves is the default CPU path's, i.e. XNNPACK's
     and, after it (or with `xnnpack=False`), the built-in kernels'. Subgraph 0 only.
@@ -101,13 +103,14 @@ def place(
     runs in a circle.
     """
     graph = Graph(model.main)
+    default = assuming(load("xnnpack"), "xnnpack", assumptions) if xnnpack else None
     if delegate is Delegate.CPU:
         if max_partitions is not None or min_nodes is not None:
             raise PlanError(
                 "delegate cpu: XNNPACK knows no limits of partitions or nodes",
                 hint="leave max_partitions and min_nodes out, or choose another delegate",
             )
-        segments, refused = _cpu_path(graph, _plan(graph, {}), xnnpack)
+        segments, refused = _cpu_path(graph, _plan(graph, {}), default)
         return GraphPlacement(
             delegate=delegate,
             segments=segments,
@@ -115,9 +118,11 @@ def place(
             partitions=sum(segment.executor == "xnnpack" for segment in segments),
         )
     target = reach(delegate, profile, max_partitions, min_nodes)
+    rules = assuming(target.rules, target.executor, assumptions)
+    target = msgspec.structs.replace(target, rules=rules)
     chosen = choose(graph, target)
     steps = _hand_over(graph, chosen, target.executor)
-    segments, _ = _cpu_path(graph, steps, xnnpack, target.unit)
+    segments, _ = _cpu_path(graph, steps, default, target.unit)
     return GraphPlacement(
         delegate=delegate,
         segments=segments,
@@ -158,9 +163,10 @@ def choose(graph: Graph, target: Target) -> Choice:
     whole = bool(halves) and not reasons
     supported = set(range(len(nodes))) - reasons.keys() - (set() if whole else halves)
     if target.driver is not None:
+        assumed = {p for p in supported if nodes[p].label in target.rules.assumed}
         denied = {
             position: reason
-            for position in supported - halves
+            for position in supported - halves - assumed
             if (reason := target.driver.refusal(nodes[position].remapped(sources))) is not None
         }
         reasons |= denied
@@ -218,20 +224,20 @@ def _hand_over(graph: Graph, chosen: Choice, executor: str) -> list[Step]:
 
 
 def _cpu_path(
-    graph: Graph, steps: Sequence[Step], xnnpack: bool, unit: ComputeUnit = ComputeUnit.CPU
+    graph: Graph, steps: Sequence[Step], rules: RuleSet | None, unit: ComputeUnit = ComputeUnit.CPU
 ) -> tuple[tuple[Segment, ...], dict[int, str]]:
-    """Give XNNPACK what is left, and lay all out in execution order.
+    """Give XNNPACK (`rules` None: nobody) what is left, and lay all out in execution order.
 
     Also tells why XNNPACK did not take an operator that was left to it.
     """
     ordered = list(steps)
     refused: dict[int, str] = {}
-    if xnnpack:
+    if rules is not None:
         plan = [
             graph.nodes[step.ops[0]] if step.executor is None else cpu.Foreign(step.form.inputs)
             for step in steps
         ]
-        claim = cpu.claim(graph, plan, load("xnnpack"))
+        claim = cpu.claim(graph, plan, rules)
         refused = {steps[p].ops[0]: reason for p, reason in claim.reasons.items()}
         ordered = []
         for subset in subsets([step.form for step in steps], claim.taken):

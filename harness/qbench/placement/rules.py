@@ -6,6 +6,7 @@ version; blocks `since`, `from_<level>` and `before_<level>` are resolved here, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,16 +34,33 @@ class Options(msgspec.Struct, frozen=True):
     min_nodes: int
 
 
+class Assumption(msgspec.Struct, frozen=True):
+    """What if `executor` (xnnpack, gpu, nnapi, hexagon) took every `op`, or none of them?
+
+    `op` is a label: an operator's name, or `CUSTOM:name`.
+    """
+
+    executor: str
+    op: str
+    supported: bool
+
+
 class RuleSet(msgspec.Struct, frozen=True):
-    """One delegate's rules for one device. `ops` is keyed by label (`CUSTOM:name`)."""
+    """One delegate's rules for one device. `ops` is keyed by label (`CUSTOM:name`).
+
+    `assumed` overrules the rules: label -> taken or not.
+    """
 
     who: str
     options: Options
     everywhere: tuple[Check, ...]
     ops: dict[str, tuple[Check, ...]]
+    assumed: dict[str, bool] = {}
 
     def refusal(self, node: Node) -> str | None:
         """Why the delegate does not take the node, in words; None: it takes it."""
+        if node.label in self.assumed:
+            return None if self.assumed[node.label] else f"{self.who} is assumed to refuse it"
         checks = self.ops.get(node.label)
         if checks is None:
             return f"{self.who} does not know {node.label}"
@@ -51,6 +69,12 @@ class RuleSet(msgspec.Struct, frozen=True):
             if reason is not None:
                 return reason
         return None
+
+
+def assuming(rules: RuleSet, executor: str, assumptions: Iterable[Assumption]) -> RuleSet:
+    """The rules as they would be; the same object when nothing is assumed of this executor."""
+    mine = {a.op: a.supported for a in assumptions if a.executor == executor}
+    return msgspec.structs.replace(rules, assumed=mine) if mine else rules
 
 
 @cache

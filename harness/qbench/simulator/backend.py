@@ -8,7 +8,7 @@ from typing import Self
 
 import msgspec
 
-from qbench import __version__, modelfile, placement
+from qbench import __version__, modelfile
 from qbench.errors import InputError, RunnerError
 from qbench.formats import failure_of
 from qbench.records import (
@@ -21,30 +21,9 @@ from qbench.records import (
     OutputFormat,
     RawOutput,
 )
-from qbench.simulator import anchors
-from qbench.simulator.predict import predict
+from qbench.simulator.oracle import Oracle
 
 TOOL = f"qbench simulator {__version__}"
-
-# The custom operators that every build of the runtime has (LiteRT tflite/core/kernels/register.cc,
-# BuiltinOpResolver). A model with another one does not start, unless a delegate takes it.
-_CUSTOM_OF_THE_RUNTIME = frozenset(
-    ("AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostProcess")
-)
-
-
-def _refuse_unresolved(model: ModelInfo, where: placement.GraphPlacement) -> None:
-    """Raises RunnerError when an operator is left to the CPU that the runtime does not have: a
-    number for a model that cannot start would be invented."""
-    for segment in where.segments:
-        for index in segment.ops if segment.executor == "builtin" else ():
-            name = model.main.ops[index].custom_name
-            if name is not None and name not in _CUSTOM_OF_THE_RUNTIME:
-                raise RunnerError(
-                    f"{Path(model.path).name}: the runtime would not take the model: unresolved "
-                    f"custom op {name} (node {index})",
-                    hint="the model needs an operator that the plain runtime does not have",
-                )
 
 
 class SimulatorBackend:
@@ -54,8 +33,7 @@ class SimulatorBackend:
     """
 
     def __init__(self, profile: DeviceProfile) -> None:
-        self._profile = profile
-        self._anchors = anchors.load(profile.name)
+        self._oracle = Oracle(profile)
         self._models: dict[str, ModelInfo] = {}
 
     @property
@@ -63,7 +41,7 @@ class SimulatorBackend:
         return Origin.SIMULATED
 
     def describe(self) -> DeviceInfo:
-        profile = self._profile
+        profile = self._oracle.profile
         return DeviceInfo(
             name=profile.name,
             title=profile.title,
@@ -97,12 +75,8 @@ class SimulatorBackend:
         model = self._models.get(case.model_path)
         if model is None:
             model = self._models[case.model_path] = modelfile.read(Path(case.model_path))
-        where = placement.place(model, case.delegate, self._profile, xnnpack=case.xnnpack)
-        _refuse_unresolved(model, where)
-        prediction = predict(
-            model, where, self._profile, threads=case.threads, anchors=self._anchors
-        )
-        return msgspec.json.encode(prediction).decode()
+        told = self._oracle.foresee(model, case.delegate, case.threads, xnnpack=case.xnnpack)
+        return msgspec.json.encode(told.prediction).decode()
 
     def __enter__(self) -> Self:
         return self

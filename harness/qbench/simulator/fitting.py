@@ -66,12 +66,13 @@ def sample(
         segments = placement.place(model, Delegate.CPU, profile).segments
     else:
         segments = (Segment(unit, executor, tuple(range(len(model.main.ops)))),)
+    graph = kernels.Graph(model)
     terms: list[Terms] = []
     fixed_us, pieces = 0.0, 0
     for segment in segments:
-        found = kernels.lower(model, segment, profile)
+        found = kernels.lower(graph, segment, profile)
         pieces += bool(found)
-        fixed_us += cost.segment_floor_us(unit, kernels.boundary_bytes(model, segment))
+        fixed_us += cost.segment_floor_us(unit, kernels.boundary_bytes(graph, segment))
         for kernel in found:
             terms.append(cost.terms(kernel, cost.speed(profile, unit, kernel.dtype, threads)))
     return Sample(label, model, latency_us, tuple(terms), pieces, fixed_us)

@@ -78,48 +78,11 @@ _SPATIAL = {
 _THIN = 4
 
 
-def lower(model: ModelInfo, segment: Segment, profile: DeviceProfile) -> tuple[Kernel, ...]:
-    """The kernels of one segment, in execution order.
+class Graph:
+    """The main subgraph, prepared once for all its segments.
 
-    An operator whose inputs are all constant, or computed from constants alone, costs nothing at
-    run time. A tensor whose size is known only at run time counts as empty.
-    """
-    graph = _Graph(model)
-    ops = [op for op in (graph.ops[i] for i in segment.ops) if not graph.is_constant(op)]
-    if segment.executor == "builtin":
-        groups = [[op] for op in ops]
-    else:
-        groups = _fuse(graph, ops, segment.unit)
-    return tuple(_kernel(graph, group, segment, profile) for group in groups)
-
-
-def boundary_bytes(model: ModelInfo, segment: Segment) -> int:
-    """Bytes of the activations that enter or leave a segment, in the file's own types."""
-    graph = _Graph(model)
-    ops = [graph.ops[i] for i in segment.ops]
-    inside = {t for op in ops for t in op.outputs}
-    entering = {t for op in ops for t in op.inputs if t >= 0} - inside - graph.constants
-    inner_reads: dict[int, int] = {}
-    for op in ops:
-        for tensor in op.inputs:
-            inner_reads[tensor] = inner_reads.get(tensor, 0) + 1
-    leaving = {t for t in inside if graph.readers.get(t, 0) > inner_reads.get(t, 0)}
-    return sum(graph.tensors[t].nbytes or 0 for t in entering | leaving)
-
-
-def unknown_sizes(model: ModelInfo) -> int:
-    """How many operators have a size that is known only at run time."""
-    main = model.main
-    return sum(
-        op.macs is None or any(main.tensors[t].is_dynamic for t in op.outputs if t >= 0)
-        for op in main.ops
-    )
-
-
-class _Graph:
-    """The main subgraph. `readers`: how often a tensor is read, a graph output once more.
-
-    `constants` are the tensors that are known before the first run.
+    `readers`: how often a tensor is read, a graph output once more. `constants`: the tensors that
+    are known before the first run.
     """
 
     def __init__(self, model: ModelInfo) -> None:
@@ -141,10 +104,46 @@ class _Graph:
         return bool(given) and self.constants.issuperset(given)
 
 
+def lower(graph: Graph, segment: Segment, profile: DeviceProfile) -> tuple[Kernel, ...]:
+    """The kernels of one segment, in execution order.
+
+    An operator whose inputs are all constant, or computed from constants alone, costs nothing at
+    run time. A tensor whose size is known only at run time counts as empty.
+    """
+    ops = [op for op in (graph.ops[i] for i in segment.ops) if not graph.is_constant(op)]
+    if segment.executor == "builtin":
+        groups = [[op] for op in ops]
+    else:
+        groups = _fuse(graph, ops, segment.unit)
+    return tuple(_kernel(graph, group, segment, profile) for group in groups)
+
+
+def boundary_bytes(graph: Graph, segment: Segment) -> int:
+    """Bytes of the activations that enter or leave a segment, in the file's own types."""
+    ops = [graph.ops[i] for i in segment.ops]
+    inside = {t for op in ops for t in op.outputs}
+    entering = {t for op in ops for t in op.inputs if t >= 0} - inside - graph.constants
+    inner_reads: dict[int, int] = {}
+    for op in ops:
+        for tensor in op.inputs:
+            inner_reads[tensor] = inner_reads.get(tensor, 0) + 1
+    leaving = {t for t in inside if graph.readers.get(t, 0) > inner_reads.get(t, 0)}
+    return sum(graph.tensors[t].nbytes or 0 for t in entering | leaving)
+
+
+def unknown_sizes(model: ModelInfo) -> int:
+    """How many operators have a size that is known only at run time."""
+    main = model.main
+    return sum(
+        op.macs is None or any(main.tensors[t].is_dynamic for t in op.outputs if t >= 0)
+        for op in main.ops
+    )
+
+
 # -- fusion
 
 
-def _fuse(graph: _Graph, ops: list[OpInfo], unit: ComputeUnit) -> list[list[OpInfo]]:
+def _fuse(graph: Graph, ops: list[OpInfo], unit: ComputeUnit) -> list[list[OpInfo]]:
     """Groups of operators that become one kernel, in the order of their first operators."""
     groups: list[list[OpInfo]] = []
     home: dict[int, list[OpInfo]] = {}  # tensor -> the group that writes it
@@ -160,7 +159,7 @@ def _fuse(graph: _Graph, ops: list[OpInfo], unit: ComputeUnit) -> list[list[OpIn
 
 
 def _host(
-    graph: _Graph, op: OpInfo, unit: ComputeUnit, home: dict[int, list[OpInfo]]
+    graph: Graph, op: OpInfo, unit: ComputeUnit, home: dict[int, list[OpInfo]]
 ) -> list[OpInfo] | None:
     """The group that `op` becomes part of, None if it begins one of its own."""
     written = [t for t in op.inputs if t in home]
@@ -194,7 +193,7 @@ def _head(group: list[OpInfo]) -> OpInfo:
 # -- one kernel
 
 
-def _kernel(graph: _Graph, group: list[OpInfo], segment: Segment, profile: DeviceProfile) -> Kernel:
+def _kernel(graph: Graph, group: list[OpInfo], segment: Segment, profile: DeviceProfile) -> Kernel:
     head, unit = _head(group), segment.unit
     dtype = _dtype(graph, head, unit)
     written = {t for op in group for t in op.outputs}
@@ -233,7 +232,7 @@ def _family(head: OpInfo, executor: str) -> Family:
     return Family.BILINEAR if head.name == "RESIZE_BILINEAR" else Family.DATA
 
 
-def _dtype(graph: _Graph, op: OpInfo, unit: ComputeUnit) -> Dtype:
+def _dtype(graph: Graph, op: OpInfo, unit: ComputeUnit) -> Dtype:
     if unit is ComputeUnit.GPU:
         return Dtype.FP16  # the GPU delegate computes in fp16, quantized graphs too
     tensors = [graph.tensors[t] for t in (*op.outputs, *op.inputs) if t >= 0]

@@ -73,7 +73,8 @@ def _point(measured: Measured) -> tuple[Point, Sized]:
     where = placement.place(model, case.delegate, profile, xnnpack=case.xnnpack)
     told = predict(model, where, profile, threads=case.threads, anchors=anchors.load(profile.name))
     unit = max(where.segments, key=lambda s: len(s.ops)).unit
-    dtypes = [k.dtype for s in where.segments for k in kernels.lower(model, s, profile) if k.macs]
+    graph = kernels.Graph(model)
+    dtypes = [k.dtype for s in where.segments for k in kernels.lower(graph, s, profile) if k.macs]
     dtype = max(set(dtypes), key=dtypes.count, default=Dtype.FP32)
     name = f"{case.model} {case.precision}"
     point = Point(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from qbench.placement import GraphPlacement, Segment
@@ -68,10 +70,25 @@ def predict(
     A delegate that takes no node gives exactly the CPU's prediction, marked `cpu_fallback`.
     Raises ProfileError when the profile lacks a rate that is needed.
     """
+    lines = breakdown(model, placement, profile, threads=threads, anchors=anchors)
+    return prediction(model, placement, profile, lines, anchors=anchors)
+
+
+def prediction(
+    model: ModelInfo,
+    placement: GraphPlacement,
+    profile: DeviceProfile,
+    lines: Sequence[KernelCost],
+    *,
+    anchors: Anchors | None,
+) -> Prediction:
+    """`predict` from a break-down that is already there."""
     total_us, low_us, high_us, fitted_us = 0.0, 0.0, 0.0, 0.0
     by_basis: dict[str, float] = {}
-    for line in breakdown(model, placement, profile, threads=threads, anchors=anchors):
-        rate = rates(line.unit, line.executor, line.dtype, profile, anchors)
+    known: dict[tuple[ComputeUnit, str, Dtype], Rates] = {}
+    for line in lines:
+        key = (line.unit, line.executor, line.dtype)
+        rate = known.get(key) or known.setdefault(key, rates(*key, profile, anchors))
         total_us += line.time_us
         # Errors of one group are common to all its kernels, so they add up in full.
         low_us += line.time_us / rate.band_ratio
@@ -118,20 +135,21 @@ def breakdown(
     The times add up to the predicted median. Raises ProfileError as `predict` does.
     """
     lines: list[KernelCost] = []
+    graph = kernels.Graph(model)
     for segment in placement.segments:
-        lines += _segment_costs(model, segment, profile, threads, anchors)
+        lines += _segment_costs(graph, segment, profile, threads, anchors)
     return tuple(lines)
 
 
 def _segment_costs(
-    model: ModelInfo,
+    graph: kernels.Graph,
     segment: Segment,
     profile: DeviceProfile,
     threads: int,
     anchors: Anchors | None,
 ) -> list[KernelCost]:
     unit, executor = segment.unit, segment.executor
-    found = kernels.lower(model, segment, profile)
+    found = kernels.lower(graph, segment, profile)
     if not found:
         return []
     dtypes = {kernel.dtype for kernel in found}
@@ -139,7 +157,7 @@ def _segment_costs(
     speeds = {dtype: cost.speed(profile, unit, dtype, threads) for dtype in dtypes}
     main = max(found, key=lambda kernel: kernel.macs).dtype
     own_us = used[main].coefficients.segment_us
-    own_us += cost.segment_floor_us(unit, kernels.boundary_bytes(model, segment))
+    own_us += cost.segment_floor_us(unit, kernels.boundary_bytes(graph, segment))
     costs = [KernelCost((), unit, executor, main, own_us, "segment")]
     for kernel in found:
         coefficients = used[kernel.dtype].coefficients
