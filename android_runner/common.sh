@@ -102,11 +102,18 @@ clear_after_death() {
 # OWNER LINE of a dead runner: kill what it had just started, or a `settings put` that is still on
 # its way would undo what is put back. A runner leads a session of its own, so they are in it.
 end_children() {
+	local file session
 	read_owner "$1"
 	boot_id && [ "$REPLY" = "$owner_boot" ] || return 0
 	case $owner_pid in '' | *[!0-9]*) return 0 ;; esac
-	# No other process can have that number while the session has members.
-	started_at "$owner_pid" || pkill -KILL -s "$owner_pid" 2>/dev/null
+	# While the session has members no other process can have that number.
+	started_at "$owner_pid" && return 0
+	for file in /proc/[0-9]*/stat; do
+		first_line "$file" || continue
+		session=${REPLY##*\) }
+		session=${session#* * * } # behind state, parent and group
+		[ "${session%% *}" = "$owner_pid" ] && kill -KILL "${REPLY%% *}" 2>/dev/null
+	done
 	return 0
 }
 

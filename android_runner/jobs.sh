@@ -103,7 +103,7 @@ run_job() {
 	ended=$UPTIME
 	snapshot >"$work/after"
 	cp "$work/after" "$session_folder/last"
-	pack || finish failed "the result of job $job cannot be written: $(df -k "$base" | tail -n 1)"
+	pack || finish failed "the result of job $job cannot be written"
 }
 
 # WORD...: run the tool in a session of its own, watched, both streams to files.
@@ -145,7 +145,8 @@ watch() {
 		count=$(((count + 1) % slow_every))
 		sleep "$sample_s"
 	done
-	end_tool "$work"
+	# Not that of a later runner, which uses the same folder.
+	first_line "$work/pid" && [ "${REPLY%% *}" = "$tool" ] && end_tool "$work"
 }
 
 # Wait until the device is cool enough for the next job: `cool_min_ds` after the last one at least,

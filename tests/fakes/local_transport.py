@@ -165,6 +165,8 @@ class LocalTransport:
             )
 
     def _short(self, text: str) -> str:
+        if text.startswith("run p=$(getprop)"):
+            return "getprop"
         text = re.sub(
             r"^run \[ -f \S+ \] \|\| exit 66; exec sh \S+/runner\.sh \d+ ", "runner ", text
         )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -22,12 +26,16 @@ from qbench.errors import (
 )
 from qbench.formats import runner as reader
 
+T = TypeVar("T")
+
 BASE = "/data/local/tmp/qbench"  # beside the cache of qbench.adb.cache
 _ASK_S = 20.0
+_WAIT_SLACK_S = 10.0  # a link that is half open is noticed that long after an answer was due
 # The runner ends after its current look at the device, kills the tool and puts settings back.
 _STOP_S = 60.0
 _OTHER_VERSION, _NO_SESSION, _NOT_THERE = 64, 65, 66
 _OWN_CODES = (0, 1, _OTHER_VERSION, _NO_SESSION)
+_MISUNDERSTOOD = (_OTHER_VERSION, _NO_SESSION)
 _ATTEMPTS = 3  # of a question whose answer comes damaged
 
 
@@ -63,8 +71,8 @@ class Runner:
     def give(self, session: str, jobs: JobList, note: Note) -> None:
         """Put a session's note and list on the device; it must not run now."""
         folder = f"{self._base}/sessions/{session}"
-        self._transport.push(render_note(note), f"{folder}/note")
-        self._transport.push(render(jobs), f"{folder}/list")
+        insist(lambda: self._transport.push(render_note(note), f"{folder}/note"))
+        insist(lambda: self._transport.push(render(jobs), f"{folder}/list"))
 
     def start(self, session: str) -> None:
         """Begin, or go on with, a session that has its list. Again is no harm: what has a result
@@ -82,7 +90,9 @@ class Runner:
 
     def wait(self, session: str, job: str, duration_s: int) -> reader.Waited:
         """Until the job's result is there, nobody works on it, or the time is over."""
-        answer = self._ask("wait", session, job, str(duration_s), timeout_s=duration_s + _ASK_S)
+        answer = self._ask(
+            "wait", session, job, str(duration_s), timeout_s=duration_s + _WAIT_SLACK_S
+        )
         if answer.exit_code == _NO_SESSION:
             return reader.Waited(outcome="gone")
         return reader.read_waited(self._checked(answer).text)
@@ -122,12 +132,15 @@ class Runner:
         script = f"{self._folder}/runner.sh"
         line = f"[ -f {script} ] || exit {_NOT_THERE}; exec sh {script} {reader.PROTOCOL_VERSION} "
         line += " ".join(words)
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             answer = self._transport.run(line, timeout_s=timeout_s)
             text, _, sum_line = answer.stdout.rpartition(b"sum ")
-            if answer.exit_code == _NOT_THERE or _is_whole(text, sum_line):
+            is_whole = answer.exit_code == _NOT_THERE or _is_whole(text, sum_line)
+            is_last = attempt == _ATTEMPTS - 1
+            # A bit can flip on the way there too, and make another question of this one.
+            if is_whole and (is_last or answer.exit_code not in _MISUNDERSTOOD):
                 return msgspec.structs.replace(answer, stdout=text)
-            if answer.exit_code not in _OWN_CODES:
+            if is_last and answer.exit_code not in _OWN_CODES:
                 return answer  # the shell's own failure
         raise TransferError(
             f"device {self._transport.serial}: android_runner: answers arrive damaged",
@@ -157,13 +170,23 @@ class Runner:
     def _install(self) -> None:
         # Last comes the one whose presence means that all are there.
         for name, body in self._files.items():
-            self._transport.push(body, f"{self._folder}/{name}", mode=0o755)
+            target = f"{self._folder}/{name}"
+            insist(functools.partial(self._transport.push, body, target, mode=0o755))
 
     def _pull(self, name: str) -> bytes:
         with tempfile.TemporaryDirectory(prefix="qbench-") as folder:
             target = Path(folder) / "pulled"
-            self._transport.pull(f"{self._base}/{name}", target)
+            insist(lambda: self._transport.pull(f"{self._base}/{name}", target))
             return target.read_bytes()
+
+
+def insist(action: Callable[[], T]) -> T:
+    """Try again what failed: a bit that flips in a path makes a file that is not there of one
+    that is. For what may be done twice."""
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(CommandError):
+            return action()
+    return action()
 
 
 def _files() -> dict[str, bytes]:

@@ -17,13 +17,14 @@ from qbench.clock import Clock
 from qbench.errors import CommandTimeoutError, DeviceError, DeviceStorageError
 from qbench.formats.runner import Contact, Prepared, ResultFile, SessionState, Waited
 
-_WAIT_S = 15  # one question's worth: a host that is asked to stop does not hang much longer
+_WAIT_S = 5  # one question's worth: a host that is asked to stop does not hang much longer
 _BOOT_S = 300.0
 _BOOT_POLL_S = 1.0
 _ASK_S = 10.0
 _SLACK_S = 120.0  # beyond a job's own deadlines, before its runner counts as stuck
 _END_S = 60.0
 _DEATHS = 2  # of the runner or the device during one job
+_LEAST_FREE_BYTES = 1_000_000  # below it even results find no room
 
 
 class Turn(Protocol):
@@ -70,6 +71,7 @@ class DeviceSession:
         self._notify = notify
         self._stuck_s = longest_job_s + _SLACK_S
         self._deaths: dict[str, int] = {}
+        self._given_up: dict[str, str] = {}
         self._prepared: Prepared | None = None
         self._note: Note | None = None
         self._is_yielding = False
@@ -95,6 +97,7 @@ class DeviceSession:
 
     def result(self, job: str) -> ResultFile:
         """Wait for a job's result. Raises DeviceError when there will be none."""
+        self._raise_if_given_up(job)
         seen: SessionState | None = None
         since_s = self._clock.monotonic_s()
         while True:
@@ -180,28 +183,39 @@ class DeviceSession:
             self._again()
             return
         serial = self._transport.serial
-        said = "; ".join(waited.log) or "no log"
+        said = reason or "; ".join(waited.log) or "no reason told"
         if reason.startswith(("refused", "stopped")):
             raise DeviceError(f"device {serial}: the session was {reason}", serial=serial)
-        if reason.startswith("failed") and ("No space" in said or "No space" in reason):
+        self._link.through(self._wait_until_booted)
+        contact = self._link.through(self._runner.contact)
+        self._tell_contact(contact)
+        if contact.free_bytes is not None and contact.free_bytes < _LEAST_FREE_BYTES:
             raise DeviceStorageError(
-                f"device {serial}: {reason}",
+                f"device {serial}: {said}; {contact.free_bytes} bytes are free",
                 hint="make room on the device: qbench devices clean",
                 serial=serial,
             )
-        current = state.job if state is not None and state.job else job
-        self._deaths[current] = self._deaths.get(current, 0) + 1
-        self._link.through(self._wait_until_booted)
-        self._tell_contact(self._link.through(self._runner.contact))
-        if self._deaths[current] >= _DEATHS:
+        self._bury(state.job if state is not None and state.job else job, said)
+        self._raise_if_given_up(job)
+        self._notify(f"device {serial}: its runner died ({said}); starting again")
+        self._again()
+
+    def _bury(self, job: str, said: str) -> None:
+        """Count a death in a job; one that is deadly again and again is left out."""
+        self._deaths[job] = self._deaths.get(job, 0) + 1
+        if self._deaths[job] >= _DEATHS and job in self._left:
+            self._left.remove(job)
+            self._given_up[job] = said
+
+    def _raise_if_given_up(self, job: str) -> None:
+        if job in self._given_up:
+            serial = self._transport.serial
             raise DeviceError(
-                f"device {serial}: its runner died {_DEATHS} times in job {current}: "
-                f"{reason or said}",
+                f"device {serial}: its runner died {_DEATHS} times in job {job}: "
+                f"{self._given_up[job]}",
                 hint="a device that restarts while a model runs has to be looked at: adb logcat",
                 serial=serial,
             )
-        self._notify(f"device {serial}: its runner died ({reason or said}); starting again")
-        self._again()
 
     def _again(self) -> None:
         self._start(self._link.through(lambda: self._runner.done(self.name)))
