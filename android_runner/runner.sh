@@ -20,13 +20,15 @@ verb_start() {
 	owner_alive || rm -f "$base/sessions/$1/state" # of an earlier time
 	setsid sh "$here/runner.sh" $VERSION run "$1" </dev/null >"$base/sessions/$1/log" 2>&1 3<&- &
 	local tries=0 pid=$!
-	while [ $tries -lt 100 ] && kill -0 $pid 2>/dev/null; do
+	while [ $tries -lt 100 ]; do
+		kill -0 $pid 2>/dev/null || tries=100 # this look is the last
 		if owner_alive && [ "$owner_session" = "$1" ]; then
 			say "started $owner_pid"
 			return 0
 		fi
-		# A list without work is done before anybody looks.
+		# Without work, or refused, it has ended before anybody looks.
 		[ -f "$base/sessions/$1/state" ] && { state_of "$1"; say "$REPLY"; return 0; }
+		[ $tries = 100 ] && break
 		sleep 0.1
 		tries=$((tries + 1))
 	done
