@@ -19,7 +19,8 @@ EXECUTORS = {CPU: "xnnpack", GPU: "gpu", NPU: "nnapi"}
 def lowered(model: ModelInfo, unit: ComputeUnit, executor: str | None = None) -> tuple[Kernel, ...]:
     """The whole model as one piece on one unit."""
     ops = tuple(range(len(model.main.ops)))
-    return kernels.lower(kernels.Graph(model), Segment(unit, executor or EXECUTORS[unit], ops), SD865)
+    segment = Segment(unit, executor or EXECUTORS[unit], ops)
+    return kernels.lower(kernels.Graph(model), segment, SD865)
 
 
 def grouped(model: ModelInfo, unit: ComputeUnit) -> list[list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +10,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
-from fakes.adb_servers import adb_server, programs, skip_without_userland
 
+from fakes.adb_servers import adb_server, programs, skip_without_userland
 from qbench.adb.connecting import connect_tcp
 from qbench.adb.device import AdbDevice
 from qbench.adb.server import AdbServer
@@ -89,13 +88,13 @@ def phone(adb: Adb, serial: str, *, is_connected: bool = True, **changes: Any) -
 def descendants(pid: int) -> list[int]:
     """All processes below one, by /proc."""
     children: dict[int, list[int]] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             try:
-                fields = Path(f"/proc/{entry}/stat").read_bytes().rpartition(b")")[2].split()
+                fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
             except OSError:
                 continue
-            children.setdefault(int(fields[1]), []).append(int(entry))
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
     found, waiting = [], [pid]
     while waiting:
         below = children.get(waiting.pop(), [])
