@@ -171,8 +171,9 @@ def _legend(devices: Sequence[DeviceInfo], rows: Sequence[Row]) -> Iterable[Text
         if (device.name, device.origin) in shown:
             style = _ORIGIN_STYLES[device.origin]
             yield Text(printable(_what_it_is(device, summaries)), style=style)
-    for tier in sorted({s.tier for s in summaries if s.tier is not None}):
-        yield Text(f"  {_TIER_WORDS[tier]}", style=_ORIGIN_STYLES[Origin.SIMULATED])
+            tiers = {s.tier for s in summaries if s.case.device == device.name and s.tier}
+            for tier in sorted(tiers) if device.origin is Origin.SIMULATED else ():
+                yield Text(f"  {_TIER_WORDS[tier]}", style=style)
     yield Text("NPU/GPU/CPU: nodes on each unit; parts: pieces of the graph given to the delegate")
     if any(row.vs_cpu is not None for row in rows):
         yield Text(
