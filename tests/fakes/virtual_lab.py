@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +12,12 @@ import msgspec
 
 from fakes.host_cases import case_for
 from fakes.virtual_phones import Phone
-from qbench import formats, models
+from qbench import formats, models, profiles
 from qbench.adb.cache import DeviceCache
 from qbench.adb.connecting import wait_until_usable
 from qbench.android.backend import AndroidBackend
 from qbench.android.options import Options
+from qbench.cli.virtual_predictor import predict_p50_us
 from qbench.clock import SystemClock
 from qbench.records import (
     Case,
@@ -50,6 +52,16 @@ class VirtualLab:
         # Android has this off from the start; the virtual device makes the file when it is set.
         phone.shell("cmd power set-fixed-performance-mode-enabled false")
         self.before = self.look()
+
+    @functools.cached_property
+    def expected_us(self) -> tuple[int, int]:
+        """What GPU and NNAPI take on this device, undisturbed."""
+        profile = profiles.load("sd865")
+        gpu, nnapi = (
+            predict_p50_us(str(self.model), delegate, profile, 4)
+            for delegate in (Delegate.GPU, Delegate.NNAPI)
+        )
+        return gpu, nnapi
 
     def look(self) -> str:
         """Everything that a session may change, or leave behind."""

@@ -219,18 +219,25 @@ class AndroidBackend:
             if name in known.failures:
                 output = raw.failed_output(known.failures[name], note=known, origin=self.origin)
             else:
-                result = session.result(name)
-                report = read_report(result.report)
-                prepared = session.prepared
-                self._states[name] = (
-                    state.state_of(report.before, prepared),
-                    state.state_of(report.after, prepared),
-                )
-                output = raw.raw_output(
-                    case, result, report, note=known, prepared=prepared, origin=self.origin
-                )
+                try:
+                    output = self._read(session, name, case)
+                except errors.RunnerError as error:  # a result that cannot be understood
+                    failure = failure_of(error)
+                    output = raw.failed_output(failure, note=known, origin=self.origin)
             self._collected[name] = output
         return self._collected[name]
+
+    def _read(self, session: DeviceSession, name: str, case: Case) -> RawOutput:
+        result = session.result(name)
+        report = read_report(result.report)
+        prepared = session.prepared
+        self._states[name] = (
+            state.state_of(report.before, prepared),
+            state.state_of(report.after, prepared),
+        )
+        return raw.raw_output(
+            case, result, report, note=session.note, prepared=prepared, origin=self.origin
+        )
 
     def _look(self) -> DeviceState:
         return state.state_of(self._link.through(self._runner.state))

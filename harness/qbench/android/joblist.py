@@ -66,7 +66,7 @@ class JobList(msgspec.Struct, frozen=True, kw_only=True):
     own_mask: str | None = None
     may_use_su: bool = False
     least_battery_percent: int = 0
-    output_bytes: int = 32 << 20
+    output_bytes: int = 8 << 20
 
 
 def render(jobs: JobList) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import tempfile
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from qbench.android.note import render as render_note
 from qbench.errors import (
     CommandError,
     DeviceStorageError,
+    RunnerOutputError,
     RunnerVersionError,
     TransferError,
 )
@@ -29,8 +29,11 @@ from qbench.formats import runner as reader
 T = TypeVar("T")
 
 BASE = "/data/local/tmp/qbench"  # beside the cache of qbench.adb.cache
-_ASK_S = 20.0
-_WAIT_SLACK_S = 10.0  # a link that is half open is noticed that long after an answer was due
+# A link that is half open is noticed that long after an answer was due.
+_ASK_S = 10.0
+_WAIT_SLACK_S = 6.0
+_CONTACT_S = 30.0  # `settings put` takes a second on a phone
+_FILE_S = 20.0  # the largest result, over the slowest link worth using
 # The runner ends after its current look at the device, kills the tool and puts settings back.
 _STOP_S = 60.0
 _OTHER_VERSION, _NO_SESSION, _NOT_THERE = 64, 65, 66
@@ -54,10 +57,10 @@ class Runner:
 
         Raises DeviceError, RunnerOutputError, RunnerVersionError.
         """
-        answer = self._ask("contact", timeout_s=_STOP_S)
+        answer = self._ask("contact", timeout_s=_CONTACT_S)
         if answer.exit_code == _NOT_THERE:
             self._install()
-            answer = self._ask("contact", timeout_s=_STOP_S)
+            answer = self._ask("contact", timeout_s=_CONTACT_S)
         return reader.read_contact(self._checked(answer).text)
 
     def stop(self) -> reader.Contact:
@@ -71,13 +74,13 @@ class Runner:
     def give(self, session: str, jobs: JobList, note: Note) -> None:
         """Put a session's note and list on the device; it must not run now."""
         folder = f"{self._base}/sessions/{session}"
-        insist(lambda: self._transport.push(render_note(note), f"{folder}/note"))
-        insist(lambda: self._transport.push(render(jobs), f"{folder}/list"))
+        self._push(render_note(note), f"{folder}/note")
+        self._push(render(jobs), f"{folder}/list")
 
     def start(self, session: str) -> None:
         """Begin, or go on with, a session that has its list. Again is no harm: what has a result
         is not run again. Raises CommandError when the device is another's."""
-        answer = self._ask("start", session)
+        answer = self._ask("start", session, timeout_s=_CONTACT_S)
         if answer.exit_code != 0:
             raise CommandError(
                 f"device {self._transport.serial}: the runner did not start: {_said(answer)}",
@@ -102,10 +105,14 @@ class Runner:
         return reader.split_result(self._pull(f"sessions/{session}/results/{job}"))
 
     def note(self, session: str) -> Note | None:
-        """What the host that began it left; None: it got no further."""
+        """What the host that began it left; None: it got no further, or it cannot be read."""
         folder = f"{self._base}/sessions/{session}"
         names = {file.name for file in self._transport.list_folder(folder, timeout_s=_ASK_S)}
-        return read_note(self._pull(f"sessions/{session}/note")) if "note" in names else None
+        if "note" not in names:
+            return None
+        with contextlib.suppress(RunnerOutputError):
+            return read_note(self._pull(f"sessions/{session}/note"))
+        return None
 
     def done(self, session: str) -> frozenset[str]:
         """The jobs that have a result."""
@@ -170,13 +177,16 @@ class Runner:
     def _install(self) -> None:
         # Last comes the one whose presence means that all are there.
         for name, body in self._files.items():
-            target = f"{self._folder}/{name}"
-            insist(functools.partial(self._transport.push, body, target, mode=0o755))
+            self._push(body, f"{self._folder}/{name}")
+
+    def _push(self, body: bytes, target: str) -> None:
+        insist(lambda: self._transport.push(body, target, mode=0o755, timeout_s=_FILE_S))
 
     def _pull(self, name: str) -> bytes:
         with tempfile.TemporaryDirectory(prefix="qbench-") as folder:
             target = Path(folder) / "pulled"
-            insist(lambda: self._transport.pull(f"{self._base}/{name}", target))
+            source = f"{self._base}/{name}"
+            insist(lambda: self._transport.pull(source, target, timeout_s=_FILE_S))
             return target.read_bytes()
 
 
