@@ -292,3 +292,9 @@ def test_the_devices_command_lists_profiles_without_an_adb_server() -> None:
     body = json.loads(done.stdout)
     assert body["attached"] == []
     assert "sd865" in [p["name"] for p in body["profiles"]]
+
+
+def test_the_adb_server_can_be_named_as_adb_does_it() -> None:
+    done = qbench("-H", "127.0.0.1", "-P", "2", "doctor", ADB_SERVER_SOCKET="tcp:127.0.0.1:3")
+    assert "none runs at 127.0.0.1:2" in done.stdout
+    assert done.returncode == 3

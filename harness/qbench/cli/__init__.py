@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -62,7 +63,9 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="qbench")
-def group() -> None:
+@click.option("-H", "--adb-host", help="Where the adb server runs, as adb's own -H.")
+@click.option("-P", "--adb-port", type=click.IntRange(1, 65535), help="Its port, as adb's own -P.")
+def group(adb_host: str | None, adb_port: int | None) -> None:
     """How fast, how accurate and how trustworthy is this TFLite model on that phone?
 
     \b
@@ -70,6 +73,13 @@ def group() -> None:
     or input wrong; 3 no usable device, or lost; 4 done in part (failed runs are in runs.jsonl);
     70 a bug; 130 interrupted (qbench resume goes on).
     """
+    # As variables, so that whatever this starts talks to the same server.
+    if adb_host is not None or adb_port is not None:
+        os.environ.pop("ADB_SERVER_SOCKET", None)
+    if adb_host is not None:
+        os.environ["ANDROID_ADB_SERVER_ADDRESS"] = adb_host
+    if adb_port is not None:
+        os.environ["ANDROID_ADB_SERVER_PORT"] = str(adb_port)
 
 
 def main(args: Sequence[str] | None = None) -> None:
