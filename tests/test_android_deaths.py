@@ -12,12 +12,11 @@ import pytest
 
 from fakes.local_lab import CPU, GPU, Lab, numbers_of
 from fakes.local_phone import processes_of
+from qbench import formats
 from qbench.android.restore import restore
 from qbench.android.runner import Runner
 from qbench.errors import CommandTimeoutError, DeviceError
-from qbench.records import (
-    RawOutput,
-)
+from qbench.records import Failure, RawOutput
 
 
 @pytest.fixture
@@ -47,19 +46,18 @@ def test_a_reboot_in_the_middle_costs_one_run_that_is_run_again(tmp_path: Path) 
     lab.assert_as_before()
 
 
-def test_a_device_that_dies_with_the_same_run_again_and_again_is_given_up(
+def test_a_run_that_kills_the_device_again_and_again_is_a_failure_and_the_others_run(
     tmp_path: Path,
 ) -> None:
     lab = Lab(tmp_path)
-    killer = tmp_path / "killer"
-    killer.write_text(f"#!{lab.phone.bin / 'sh'}\nkill -9 $PPID\n")
-    killer.chmod(0o755)
-    lab.tool = killer
-    runs = lab.runs(CPU)
-    with pytest.raises(DeviceError, match="its runner died 2 times in job 0000"):
-        print(lab.perform(runs), lab.notes)
-    restore(lab.transport, base=str(lab.phone.base))
-    assert lab.phone.settings_of_device() == lab.before
+    lab.tool.write_text(lab.tool.read_text().replace("which=gpu ;;", "kill -9 $PPID; sleep 5 ;;"))
+    deadly, harmless = lab.perform(lab.runs(GPU, CPU))
+    outcome = formats.outcome(deadly)
+    assert isinstance(outcome, Failure)
+    assert outcome.error == "RunnerCrashedError"
+    assert "died, 2 times in this run" in outcome.message
+    assert numbers_of([harmless]) == [1035]
+    lab.assert_as_before()
 
 
 def test_ctrl_c_ends_the_tool_and_puts_the_device_back_and_keeps_what_was_done(

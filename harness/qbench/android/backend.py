@@ -221,7 +221,7 @@ class AndroidBackend:
             else:
                 try:
                     output = self._read(session, name, case)
-                except errors.RunnerError as error:  # a result that cannot be understood
+                except errors.RunnerError as error:  # deadly to its runner, or not understood
                     failure = failure_of(error)
                     output = raw.failed_output(failure, note=known, origin=self.origin)
             self._collected[name] = output

@@ -14,7 +14,12 @@ from qbench.android.link import Link, Notify
 from qbench.android.note import Note
 from qbench.android.runner import Runner
 from qbench.clock import Clock
-from qbench.errors import CommandTimeoutError, DeviceError, DeviceStorageError
+from qbench.errors import (
+    CommandTimeoutError,
+    DeviceError,
+    DeviceStorageError,
+    RunnerCrashedError,
+)
 from qbench.formats.runner import Contact, Prepared, ResultFile, SessionState, Waited
 
 _WAIT_S = 5  # one question's worth: a host that is asked to stop does not hang much longer
@@ -96,7 +101,11 @@ class DeviceSession:
         return self._note
 
     def result(self, job: str) -> ResultFile:
-        """Wait for a job's result. Raises DeviceError when there will be none."""
+        """Wait for a job's result.
+
+        Raises RunnerCrashedError when the device or its runner dies with it again and again,
+        DeviceError when the device cannot go on, RunnerOutputError for a damaged result.
+        """
         self._raise_if_given_up(job)
         seen: SessionState | None = None
         since_s = self._clock.monotonic_s()
@@ -209,12 +218,10 @@ class DeviceSession:
 
     def _raise_if_given_up(self, job: str) -> None:
         if job in self._given_up:
-            serial = self._transport.serial
-            raise DeviceError(
-                f"device {serial}: its runner died {_DEATHS} times in job {job}: "
-                f"{self._given_up[job]}",
+            raise RunnerCrashedError(
+                f"device {self._transport.serial}: it restarted, or its runner died, {_DEATHS} "
+                f"times in this run: {self._given_up[job]}",
                 hint="a device that restarts while a model runs has to be looked at: adb logcat",
-                serial=serial,
             )
 
     def _again(self) -> None:
