@@ -28,7 +28,7 @@ COMMON = (
 
 
 def _line(route: Route, case: Case = CASE) -> str:
-    return " ".join(command.words(case, route, tool="/d/tool", model="/d/model"))
+    return " ".join(command.words(case, route, program=("/d/tool",), model="/d/model"))
 
 
 def test_the_cpu_is_asked_for_by_saying_nothing_as_that_is_xnnpack() -> None:
@@ -237,7 +237,7 @@ def test_fetching_fills_the_cache_and_writes_down_the_hash(tmp_path: Path) -> No
     assert asked == [tools.address("arm64-v8a")]
     assert tool.path == tools.cache_path("arm64-v8a", environ)
     assert tool.path.stat().st_mode & 0o111
-    assert tool.path.with_name("SHA256").read_text().startswith(tool.sha256)
+    assert tool.path.with_name("benchmark_model.sha256").read_text().startswith(tool.sha256)
     assert tools.find("arm64-v8a", environ=environ).sha256 == tool.sha256
 
 

@@ -112,6 +112,7 @@ class AndroidBackend:
             self._identity,
             self._options,
             base=self._base,
+            starter=f"{self._runner.folder}/apk.sh",
         )
 
     # Entering and leaving.
@@ -276,7 +277,9 @@ class AndroidBackend:
                 continue
             jobs.append(job)
             allowed = self._options.is_fallback_allowed
-            asked[name] = command.asked(case, route, allow_fallback=allowed)
+            asked[name] = command.asked(
+                case, route, allow_fallback=allowed, is_app=self._options.is_app
+            )
         job_list = preparation.job_list(
             jobs, snapshot, self._options, api_level=self._identity.info.api_level
         )

@@ -6,6 +6,7 @@ misspelt one is only a warning there, which the log's reader takes for a failure
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -33,12 +34,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_fp16_allowed: bool = True  # on the GPU, as the tool's own default
 
 
-def words(case: Case, route: Route, *, tool: str, model: str) -> tuple[str, ...]:
-    """NAME=VALUE of the environment, the program, its flags. `tool` and `model` are paths on the
-    device."""
+def words(case: Case, route: Route, *, program: Sequence[str], model: str) -> tuple[str, ...]:
+    """NAME=VALUE of the environment, the program (of the app: what starts it), its flags. Paths are
+    the device's."""
     return (
         *environment(route),
-        tool,
+        *program,
         f"--graph={model}",
         f"--num_threads={case.threads}",
         f"--warmup_runs={case.warmup_invokes}",
@@ -86,10 +87,10 @@ def _delegate_flags(route: Route) -> tuple[str, ...]:
             raise AssertionError("npu is resolved to a route before the command is made")
 
 
-def listing_words(*, tool: str, model: str) -> tuple[str, ...]:
+def listing_words(*, program: Sequence[str], model: str) -> tuple[str, ...]:
     """The shortest run that makes the tool print `NNAPI accelerators available: [...]`."""
     return (
-        tool,
+        *program,
         f"--graph={model}",
         "--num_runs=1",
         "--min_secs=0",
@@ -100,7 +101,7 @@ def listing_words(*, tool: str, model: str) -> tuple[str, ...]:
     )
 
 
-def asked(case: Case, route: Route, *, allow_fallback: bool) -> Asked:
+def asked(case: Case, route: Route, *, allow_fallback: bool, is_app: bool = False) -> Asked:
     """What the log will be judged by."""
     return Asked(
         delegate=route.delegate,
@@ -108,4 +109,5 @@ def asked(case: Case, route: Route, *, allow_fallback: bool) -> Asked:
         max_s=case.max_s,
         allow_fallback=allow_fallback,
         accelerator=route.accelerator,
+        is_app=is_app,
     )

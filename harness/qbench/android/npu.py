@@ -44,9 +44,9 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
     needs: LibrarySet | None = None  # to be put on the device before `route` is whole
 
 
-def list_accelerators(transport: Transport, *, tool: str, model: str) -> Accelerators:
+def list_accelerators(transport: Transport, *, program: Sequence[str], model: str) -> Accelerators:
     """Let the tool itself list them, with the shortest of runs. Raises DeviceError."""
-    answer = transport.run(command.listing_words(tool=tool, model=model), timeout_s=_LIST_S)
+    answer = transport.run(command.listing_words(program=program, model=model), timeout_s=_LIST_S)
     text = answer.text + "\n" + answer.stderr.decode("utf-8", "replace")
     found = _LISTED.search(text)
     if found:

@@ -30,6 +30,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     qnn_libraries: Path | None = None
     nnapi_accelerator: str | None = None
     is_gpu_fp16_allowed: bool = True
+    is_app: bool = False  # the tool as an APK; users have measured its GPU twice as fast
     locks_clocks: bool = False  # with root only: governor `performance` on all cores
     cool_to_c: float | None = None
     cool_least_s: float = 10.0

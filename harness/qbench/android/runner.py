@@ -52,6 +52,11 @@ class Runner:
         digest = hashlib.sha256(b"".join(self._files.values())).hexdigest()
         self._folder = f"{base}/runner-{digest[:16]}"
 
+    @property
+    def folder(self) -> str:
+        """Where its files are on the device."""
+        return self._folder
+
     def contact(self) -> reader.Contact:
         """Look what is there, and put back what a runner left that died; installs the runner.
 

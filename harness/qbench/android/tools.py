@@ -31,6 +31,7 @@ _FILES = {
 }
 _ELF_MACHINES = {"arm64-v8a": 183, "armeabi-v7a": 40, "x86_64": 62, "x86": 3}
 _MACHINE_NAMES = {183: "64-bit ARM", 40: "32-bit ARM", 62: "x86-64", 3: "x86"}
+_ZIP_MAGIC = b"PK\x03\x04"
 _FETCH_S = 60.0
 _LARGEST_BYTES = 200_000_000
 # A format string of the summary that builds since TF 2.16 have; before, no median is printed.
@@ -61,15 +62,16 @@ def find(
     explicit: Path | None = None,
     environ: Mapping[str, str] = os.environ,
     is_any_machine: bool = False,
+    is_app: bool = False,
 ) -> Tool:
-    """The tool for devices of this ABI. `is_any_machine`: the device is virtual and runs what this
-    machine runs.
+    """The tool for devices of this ABI, as a program or as an app. `is_any_machine`: the device is
+    virtual and runs what this machine runs.
 
     Raises InputError: there is none (with the address to fetch it from and the place to put it),
     it cannot be read, or it is for another processor.
     """
-    variable = variable_of(abi)
-    place = cache_path(abi, environ)
+    variable = variable_of(abi, is_app=is_app)
+    place = cache_path(abi, environ, is_app=is_app)
     whence: Whence
     if explicit is not None:
         path, whence = explicit, "option"
@@ -78,37 +80,43 @@ def find(
     elif place.is_file():
         path, whence = place, "cache"
     else:
-        raise InputError(
-            f"benchmark_model for {abi}: there is none here", hint=_how_to_get(abi, place)
-        )
-    return _examined(path, abi, whence, is_any_machine=is_any_machine)
+        what = f"benchmark_model{'.apk' if is_app else ''} for {abi}"
+        raise InputError(f"{what}: there is none here", hint=_how_to_get(abi, place, is_app=is_app))
+    return _examined(path, abi, whence, is_any_machine=is_any_machine, is_app=is_app)
 
 
-def variable_of(abi: str) -> str:
-    """`arm64-v8a` -> QBENCH_BENCHMARK_MODEL_ARM64_V8A."""
-    return f"QBENCH_BENCHMARK_MODEL_{abi.upper().replace('-', '_')}"
+def variable_of(abi: str, *, is_app: bool = False) -> str:
+    """`arm64-v8a` -> QBENCH_BENCHMARK_MODEL_ARM64_V8A, of the app QBENCH_BENCHMARK_APK_..."""
+    kind = "APK" if is_app else "MODEL"
+    return f"QBENCH_BENCHMARK_{kind}_{abi.upper().replace('-', '_')}"
 
 
-def cache_path(abi: str, environ: Mapping[str, str] = os.environ) -> Path:
+def cache_path(abi: str, environ: Mapping[str, str] = os.environ, *, is_app: bool = False) -> Path:
     base = Path(environ.get("XDG_CACHE_HOME", ""))
     root = base if base.is_absolute() else Path.home() / ".cache"
-    return root / "qbench" / "tools" / abi / "benchmark_model"
+    return (
+        root / "qbench" / "tools" / abi / ("benchmark_model.apk" if is_app else "benchmark_model")
+    )
 
 
-def address(abi: str) -> str | None:
+def address(abi: str, *, is_app: bool = False) -> str | None:
     """Where the official build is; None: there is none for this ABI."""
-    return _SOURCE + _FILES[abi] if abi in _FILES else None
+    return _SOURCE + _FILES[abi] + (".apk" if is_app else "") if abi in _FILES else None
 
 
 def fetch(
-    abi: str, *, environ: Mapping[str, str] = os.environ, download: Fetch | None = None
+    abi: str,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    download: Fetch | None = None,
+    is_app: bool = False,
 ) -> Tool:
-    """Put the official build of today into the cache. Its hash stands beside it in SHA256.
+    """Put the official build of today into the cache. Its hash stands beside it.
 
     Raises InputError: no build for this ABI, or the address cannot be reached.
     """
-    source = address(abi)
-    place = cache_path(abi, environ)
+    source = address(abi, is_app=is_app)
+    place = cache_path(abi, environ, is_app=is_app)
     if source is None:
         raise InputError(
             f"benchmark_model for {abi}: there is no official build",
@@ -119,22 +127,24 @@ def fetch(
     try:
         (download or _download)(source, part)
         part.chmod(0o755)
-        tool = _examined(part, abi, "cache", is_any_machine=False)
-        place.with_name("SHA256").write_text(f"{tool.sha256}  {source}\n")
+        tool = _examined(part, abi, "cache", is_any_machine=False, is_app=is_app)
+        place.with_name(f"{place.name}.sha256").write_text(f"{tool.sha256}  {source}\n")
         part.replace(place)
     except (OSError, urllib.error.URLError) as error:
         reason = getattr(error, "reason", None) or error
         raise InputError(
-            f"benchmark_model for {abi}: cannot be fetched: {reason}", hint=_how_to_get(abi, place)
+            f"benchmark_model for {abi}: cannot be fetched: {reason}",
+            hint=_how_to_get(abi, place, is_app=is_app),
         ) from error
     finally:
         part.unlink(missing_ok=True)
     return msgspec.structs.replace(tool, path=place)
 
 
-def _how_to_get(abi: str, place: Path) -> str:
-    source = address(abi)
-    own = f"--benchmark-binary FILE or {variable_of(abi)} names one of your own"
+def _how_to_get(abi: str, place: Path, *, is_app: bool) -> str:
+    source = address(abi, is_app=is_app)
+    variable = variable_of(abi, is_app=is_app)
+    own = f"--benchmark-binary FILE or {variable} names one of your own"
     if source is None:
         return f"there is no official build for {abi}; {own}"
     return f"qbench tools fetch; or download {source} and put it at {place}; {own}"
@@ -150,7 +160,7 @@ def _download(source: str, target: Path) -> None:
             file.write(block)
 
 
-def _examined(path: Path, abi: str, whence: Whence, *, is_any_machine: bool) -> Tool:
+def _examined(path: Path, abi: str, whence: Whence, *, is_any_machine: bool, is_app: bool) -> Tool:
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -160,6 +170,8 @@ def _examined(path: Path, abi: str, whence: Whence, *, is_any_machine: bool) -> 
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is empty"
         raise InputError(f"{path}: benchmark_model: cannot be read: {reason}") from error
+    if is_app and head[:4] != _ZIP_MAGIC:
+        raise InputError(f"{path}: benchmark_model.apk: it is no APK")
     is_program = head[:4] == b"\x7fELF" and len(head) == 20
     if is_program and not is_any_machine:
         (machine,) = struct.unpack_from("<H", head, 18)

@@ -11,7 +11,7 @@ import msgspec
 
 from qbench import errors
 from qbench.adb.transport import Transport
-from qbench.android import command, cores, libraries, npu, tools
+from qbench.android import apk, command, cores, libraries, npu, tools
 from qbench.android.identity import Identity
 from qbench.android.joblist import Job
 from qbench.android.link import Link
@@ -45,6 +45,7 @@ class Workload:
         options: Options,
         *,
         base: str,
+        starter: str = "",
     ) -> None:
         self._transport = transport
         self._cache = cache
@@ -52,6 +53,7 @@ class Workload:
         self._identity = identity
         self._options = options
         self._base = base
+        self._starter = starter  # of the app
         self._models: dict[str, str] = {}  # path on the device by path here
 
     def job(self, name: str, case: Case, snapshot: Snapshot) -> tuple[Job, command.Route]:
@@ -59,11 +61,18 @@ class Workload:
         no way to the delegate, DeviceError."""
         route = self.route(case.delegate)
         model = self._model(case.model_path)
+        is_app = self._options.is_app
+        if is_app and route.libraries is not None:
+            raise errors.NotDelegatedError(
+                f"{case.case_id}: the app cannot be given the libraries of {route.delegate}",
+                hint="measure it with the program",
+            )
         job = Job(
             name=name,
-            words=command.words(case, route, tool=self._tool_path, model=model),
+            words=command.words(case, route, program=self._program, model=model),
             timeout_s=case.timeout_s,
-            mask=cores.tool_mask(snapshot.cores, case.threads),
+            # The app runs where Android puts it.
+            mask=None if is_app else cores.tool_mask(snapshot.cores, case.threads),
         )
         return job, route
 
@@ -75,12 +84,21 @@ class Workload:
         if explicit is None and is_virtual:
             explicit = self._options.virtual_binary
         return tools.find(
-            self._identity.info.abi or _DEFAULT_ABI, explicit=explicit, is_any_machine=is_virtual
+            self._identity.info.abi or _DEFAULT_ABI,
+            explicit=explicit,
+            is_any_machine=is_virtual,
+            is_app=self._options.is_app,
         )
 
     @cached_property
-    def _tool_path(self) -> str:
-        return self._put(self.tool.path, self.tool.sha256, is_program=True)
+    def _program(self) -> tuple[str, ...]:
+        """What a job starts: the tool, or what starts the app and waits for it."""
+        tool = self.tool
+        path = self._put(tool.path, tool.sha256, is_program=True)
+        if not self._options.is_app:
+            return (path,)
+        apk.ensure(self._transport, self._link, tool, path)
+        return ("sh", self._starter)
 
     def _model(self, path: str) -> str:
         if path not in self._models:
@@ -130,7 +148,7 @@ class Workload:
         (smallest,) = models.resolve("smallcnn", (Precision.INT8,))
         model = self._model(str(smallest))
         return self._link.through(
-            lambda: npu.list_accelerators(self._transport, tool=self._tool_path, model=model)
+            lambda: npu.list_accelerators(self._transport, program=self._program, model=model)
         )
 
     def _with_libraries(self, rung: npu.Rung, route: command.Route) -> command.Route:

@@ -163,7 +163,8 @@ class Failure(msgspec.Struct, frozen=True, tag="failure", tag_field="kind"):
 class Asked(msgspec.Struct, frozen=True):
     """What the tool was asked for, so far as its log is judged by it.
 
-    `delegate` is the one whose flags were given: never `npu`. `accelerator` is NNAPI's.
+    `delegate` is the one whose flags were given: never `npu`. `accelerator` is NNAPI's. `is_app`:
+    the tool was the app, and what was started only waited for it.
     """
 
     delegate: Delegate
@@ -171,6 +172,7 @@ class Asked(msgspec.Struct, frozen=True):
     max_s: float
     allow_fallback: bool = False
     accelerator: str | None = None
+    is_app: bool = False
 
 
 class RawOutput(msgspec.Struct, frozen=True):

@@ -35,7 +35,7 @@ def read(raw: RawOutput) -> Measurement:
         asked_max_s=raw.asked.max_s,
     )
     found = taints.of_job(report)
-    cpu_us, wait_us = _processor_us(report)
+    cpu_us, wait_us = (None, None) if raw.asked.is_app else _processor_us(report)
     placement, warning = _seen_on_gpu(measured.placement, raw.asked.delegate, report.samples)
     return msgspec.structs.replace(
         measured,

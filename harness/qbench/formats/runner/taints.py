@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from qbench.formats.runner.result import JobReport
-from qbench.formats.runner.snapshot import Snapshot
+from qbench.formats.runner.snapshot import Core, Snapshot
 from qbench.records import Taint
 
 LEAST_BATTERY_RATIO = 0.25  # androidx.benchmark, Errors.kt
@@ -23,6 +23,8 @@ def of_moment(snapshot: Snapshot) -> dict[Taint, str]:
         found[Taint.CHARGING] = "the battery is charging"
     if snapshot.thermal_status:
         found[Taint.THERMAL] = "Android's thermal status is above none"
+    elif any(_is_held_down(core) for core in snapshot.cores):
+        found[Taint.THERMAL] = "the greatest allowed clock is below that of the hardware"
     if snapshot.is_awake:
         found[Taint.SCREEN_ON] = "the screen is on"
     return found
@@ -41,8 +43,16 @@ def of_job(report: JobReport) -> dict[Taint, str]:
     return found
 
 
+def _is_held_down(core: Core) -> bool:
+    """Thermal drivers lower scaling_max_freq, and tell nobody. A clock that is held fixed on
+    purpose, as some fixed-performance modes do, has no room between its least and its greatest."""
+    highest_khz, limit_khz = core.hardware_max_khz, core.max_khz
+    if highest_khz is None or limit_khz is None:
+        return False
+    return limit_khz < highest_khz and limit_khz != core.min_khz
+
+
 def _limit_fell(report: JobReport) -> bool:
-    """Thermal drivers lower scaling_max_freq before Android tells a status."""
     before: Mapping[int, int | None] = {core.number: core.max_khz for core in report.before.cores}
     for core in report.after.cores:
         was = before.get(core.number)
