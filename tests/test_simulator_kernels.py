@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from fakes.public_networks import Graph, build, names
 from qbench import profiles
 from qbench.placement import Segment
 from qbench.records import ComputeUnit, ModelInfo
-from qbench.simulator import kernels
+from qbench.simulator import cost, kernels, priors
+from qbench.simulator.cost import Coefficients, KernelCost
 from qbench.simulator.kernels import Dtype, Family, Kernel
 
 CPU, GPU, NPU = ComputeUnit.CPU, ComputeUnit.GPU, ComputeUnit.NPU
@@ -131,8 +133,6 @@ def test_many_small_groups_never_cost_the_npu_more_than_the_dense_product() -> N
 def test_winograd_is_chosen_as_the_gpu_delegate_chooses_it(
     side: int, channels: int, stride: int, family: str, winograd: bool
 ) -> None:
-    import msgspec
-
     assert SD865.gpu is not None
     gpu = msgspec.structs.replace(SD865.gpu, family=family)
     profile = msgspec.structs.replace(SD865, gpu=gpu)
@@ -154,8 +154,6 @@ def test_the_gpu_computes_quantized_graphs_in_fp16() -> None:
 
 def test_weights_that_are_unpacked_before_the_first_run_cost_nothing_per_invoke() -> None:
     """fp16 weights come as DEQUANTIZE of a constant: it runs once, not at every invoke."""
-    import msgspec
-
     g = Graph("half")
     g.conv(g.input(8, 8, 16), 16, 3)
     plain = g.info()
@@ -194,3 +192,59 @@ def test_the_bytes_that_cross_a_boundary_are_those_read_from_and_left_for_others
     last = Segment(CPU, "xnnpack", (1, 2))
     assert kernels.boundary_bytes(graph, first) == 4 * 4 * 4 * (2 + 3)
     assert kernels.boundary_bytes(graph, last) == 4 * 4 * 4 * (3 + 3)
+
+
+def test_depth_is_the_length_of_a_convolution_s_sum_and_a_quarter_with_winograd() -> None:
+    g = Graph("deep", "int8")
+    g.conv(g.input(14, 14, 96), 64, 3)
+    (kernel,) = lowered(g.info(), GPU)
+    assert kernel.depth == 96 * 9
+    g = Graph("winograd", "int8")
+    g.conv(g.input(56, 56, 128), 128, 3)
+    (kernel,) = lowered(g.info(), GPU)
+    assert (kernel.launches, kernel.depth) == (3, 128 * 9 / 4)
+    g = Graph("add", "int8")
+    x = g.input(8, 8, 8)
+    g.add(x, x)
+    assert [k.depth for k in lowered(g.info(), GPU)] == [0]
+
+
+def priced(kernel: Kernel, coefficients: Coefficients) -> KernelCost:
+    at = cost.speed(SD865, kernel.unit, kernel.dtype, 1)
+    return cost.kernel_cost(kernel, at, coefficients)
+
+
+def test_a_core_computes_and_loads_in_turn_and_a_gpu_at_once() -> None:
+    g = Graph("conv")
+    g.conv(g.input(28, 28, 64), 64, 1)
+    free = priors.coefficients(CPU, Dtype.FP32)
+    for unit, both in ((CPU, "sum"), (GPU, "larger")):
+        (kernel,) = lowered(g.info(), unit)
+        only = msgspec.structs.replace
+        base = only(free, conv_ratio=2.0, bytes_ratio=3.0, kernel_us=0.0)
+        compute_us = priced(kernel, only(base, bytes_ratio=1e-9)).time_us
+        bytes_us = priced(kernel, only(base, conv_ratio=1e-9)).time_us
+        expected = compute_us + bytes_us if both == "sum" else max(compute_us, bytes_us)
+        assert priced(kernel, base).time_us == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_small_deep_image_costs_a_gpu_its_depth() -> None:
+    g = Graph("deep", "int8")
+    g.conv(g.input(7, 7, 512), 64, 3)
+    (kernel,) = lowered(g.info(), GPU)
+    told = priced(kernel, priors.coefficients(GPU, Dtype.FP16))
+    assert told.bound_by == "overhead"
+    assert told.time_us > 512 * 9 * 0.08
+
+
+def test_a_pad_of_a_thin_image_is_priced_apart_from_what_repacks_it() -> None:
+    g = Graph("stem", "int8", symmetric=True)
+    g.conv(g.input(16, 16, 3), 8, 3, 2)
+    pad, conv = lowered(g.info(), NPU)
+    assert (pad.is_pad, conv.is_pad) == (True, False)
+    at = cost.speed(SD865, NPU, Dtype.INT8, 1)
+    terms = [cost.terms(k, at) for k in (pad, conv)]
+    assert [(t.thin_pad_pixels, t.thin_pixels) for t in terms] == [
+        (16 * 16 + 18 * 18, 0),
+        (0, 18 * 18),
+    ]

@@ -14,8 +14,8 @@ from qbench.records import ComputeUnit
 from qbench.simulator.cost import Coefficients
 from qbench.simulator.kernels import Dtype
 
-SCHEMA_VERSION = 1
-"""History: 1 = first."""
+SCHEMA_VERSION = 2
+"""History: 1 = first; 2 = coefficients depth_us, thin_pad_us."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

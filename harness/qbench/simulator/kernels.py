@@ -41,8 +41,9 @@ class Kernel(msgspec.Struct, frozen=True):
 
     Bytes are those of the type in which it computes. `elements` are the values written,
     `thin_pixels` those of images with at most 4 channels that a kernel which looks at pixels reads
-    or writes (elementwise kernels and RESHAPE do not care for the layout). `launches`: 3 for
-    Winograd, else 1.
+    or writes (elementwise kernels and RESHAPE do not care for the layout). `is_pad`: nothing but a
+    PAD. `depth`: how many products are added up for one value of the output, a quarter of them
+    with Winograd. `launches`: 3 for Winograd, else 1.
     """
 
     ops: tuple[int, ...]
@@ -54,7 +55,9 @@ class Kernel(msgspec.Struct, frozen=True):
     activation_bytes: int
     weight_bytes: int
     elements: int
+    depth: float = 0.0
     thin_pixels: int = 0
+    is_pad: bool = False
     launches: int = 1
 
 
@@ -75,6 +78,7 @@ _SPATIAL = {
     *("MAX_POOL_2D", "AVERAGE_POOL_2D", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"),
     *("DEPTH_TO_SPACE", "SPACE_TO_DEPTH"),
 }
+_PADS = frozenset({"PAD", "PADV2", "MIRROR_PAD"})
 _THIN = 4
 
 
@@ -218,8 +222,16 @@ def _kernel(graph: Graph, group: list[OpInfo], segment: Segment, profile: Device
         weight_bytes=sum(_bytes(t, unit) for t in weights),
         elements=sum(t.elements for t in outputs if t.nbytes is not None),
         thin_pixels=_thin_pixels(activations) if head.name in _SPATIAL else 0,
+        depth=_depth(graph, head) / (4 if launches > 1 else 1),
+        is_pad=head.name in _PADS,
         launches=launches,
     )
+
+
+def _depth(graph: Graph, head: OpInfo) -> float:
+    """Products per value of the head's own output."""
+    values = graph.tensors[head.outputs[0]].elements if head.outputs else 0
+    return (head.macs or 0) / values if values else 0.0
 
 
 def _family(head: OpInfo, executor: str) -> Family:

@@ -2,7 +2,8 @@
 
 All numbers are PRIORs. Sources where there is one: XNNPACK's efficiency on ARM cores .75 (fp32)
 and .5 (int8); dispatch and RPC times as TFLite's GPU and Hexagon users report them; and the widths
-of the bands from fitting such models to published latencies of other chips.
+of the bands from fitting such models to published latencies of other chips. `depth_us` of a GPU:
+about 200 cycles of memory latency for every 4 channels.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ _CPU_FLOAT = Coefficients(
     bytes_ratio=4.0,
     kernel_us=3.0,
     segment_us=10.0,
+    depth_us=0.0,
     thin_pixel_us=0.0,
+    thin_pad_us=0.0,
     bilinear_us=0.0,
 )
 _CPU_INT8 = Coefficients(
@@ -26,7 +29,9 @@ _CPU_INT8 = Coefficients(
     bytes_ratio=4.0,
     kernel_us=3.0,
     segment_us=10.0,
+    depth_us=0.0,
     thin_pixel_us=0.0,
+    thin_pad_us=0.0,
     bilinear_us=0.0,
 )
 _GPU = Coefficients(
@@ -35,7 +40,9 @@ _GPU = Coefficients(
     bytes_ratio=2.0,
     kernel_us=10.0,
     segment_us=300.0,
+    depth_us=0.08,
     thin_pixel_us=0.01,
+    thin_pad_us=0.01,
     bilinear_us=0.0,
 )
 _NPU = Coefficients(
@@ -44,7 +51,9 @@ _NPU = Coefficients(
     bytes_ratio=1.5,
     kernel_us=2.0,
     segment_us=1000.0,
+    depth_us=0.0,
     thin_pixel_us=0.03,
+    thin_pad_us=0.01,
     bilinear_us=0.003,
 )
 
