@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -46,6 +47,7 @@ _TENSORFLOW: dict[str, _Writer] = {
     "resnet50_tf": partial(residual.resnet, blocks=(3, 4, 6, 3), bottleneck=True),
     "resnet101_tf": partial(residual.resnet, blocks=(3, 4, 23, 3), bottleneck=True),
 }
+_LOW_RESOLUTION: dict[str, Any] = {"height": 512, "width": 1024, "head": "C", "halved": True}
 # Written by PyTorch: symmetric padding.
 _PYTORCH: dict[str, _Writer] = {
     "alexnet": classic.alexnet,
@@ -73,18 +75,17 @@ _PYTORCH: dict[str, _Writer] = {
     "vgg16": partial(classic.vgg, repeats=(2, 2, 3, 3, 3)),
     "vgg19": partial(classic.vgg, repeats=(2, 2, 4, 4, 4)),
     "bisenet": segmentation.bisenet,
+    "ddrnet_23_slim": segmentation.ddrnet_23_slim,
     "deeplab_v3_plus_mobilenet": segmentation.deeplab_v3_plus_mobilenet,
-    **{
-        f"ffnet_{name}": partial(
-            segmentation.ffnet, blocks=blocks, height=1024, width=2048, first_stride=2, head="B"
-        )
-        for name, blocks in (
-            ("40s", (4, 5, 6, 4)),
-            ("54s", (5, 8, 8, 5)),
-            ("78s", (6, 12, 12, 8)),
-        )
-    },
+    "ffnet_40s": partial(segmentation.ffnet, blocks=(4, 5, 6, 4)),
+    "ffnet_54s": partial(segmentation.ffnet, blocks=(5, 8, 8, 5)),
+    "ffnet_78s": partial(segmentation.ffnet, blocks=(6, 12, 12, 8)),
+    "ffnet_78s_lowres": partial(
+        segmentation.ffnet, blocks=(6, 12, 12, 8), first_stride=1, **_LOW_RESOLUTION
+    ),
+    "ffnet_122ns_lowres": partial(segmentation.ffnet, blocks=(16, 24, 20), **_LOW_RESOLUTION),
     "hrnet_w32_pose": keypoints.hrnet_w32_pose,
+    "pidnet_s": segmentation.pidnet_s,
     "posenet_513": partial(keypoints.posenet, height=513, width=257, last_stride=16),
     "quicksrnet_small": partial(superresolution.quicksrnet, layers=2),
     "quicksrnet_medium": partial(superresolution.quicksrnet, layers=5),

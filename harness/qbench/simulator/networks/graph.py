@@ -179,6 +179,12 @@ class Graph:
     def mul(self, a: int, b: int) -> int:
         return self.op("MUL", [a, b], self.shape(a), options=OpOptions(activation="NONE"))
 
+    def sub(self, a: int, b: int) -> int:
+        return self.op("SUB", [a, b], self.shape(a), options=OpOptions(activation="NONE"))
+
+    def axes(self, axes: tuple[int, ...]) -> int:
+        return self._constant(axes, (len(axes),))
+
     def unary(self, name: str, x: int) -> int:
         version = 1 if name == "HARD_SWISH" else None
         return self.op(name, [x], self.shape(x), version=version)
