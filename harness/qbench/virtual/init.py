@@ -28,6 +28,7 @@ def run_jailed(
 
     Tells the supervisor over `init_link` the daemon's pid, or what could not be done.
     """
+    linux.default_signals()
     linux.die_with_parent(signal.SIGKILL)
     try:
         namespaces.unshare_all(config.uid, needs_own_users=bool(config.binfmt_rules))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import struct
 
 CLONE_NEWNS = 0x00020000
@@ -70,6 +71,13 @@ def remount_read_only(target: str, *, read_only: bool = True) -> None:
     if kept & _ST_RELATIME:
         flags |= MS_RELATIME
     mount("none", target, flags=flags | (MS_RDONLY if read_only else 0))
+
+
+def default_signals() -> None:
+    """What the device's programs inherit. A host started by nohup ignores SIGHUP, and a shell
+    that finds a signal ignored can neither get it nor trap it."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def die_with_parent(signal_number: int) -> None:

@@ -32,6 +32,7 @@ def run(
     init_link: socket.socket,
 ) -> int:
     """As `qbench.virtual.init.run_jailed`."""
+    linux.default_signals()
     linux.die_with_parent(signal.SIGKILL)
     os.umask(0)
     for name, mode in RUNTIME_FOLDERS.items():
