@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-
 # Under nohup SIGHUP is ignored, and every child inherits that; adbd ends a shell with SIGHUP.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
