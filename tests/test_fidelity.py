@@ -155,6 +155,13 @@ def test_a_row_finds_its_group_and_its_network() -> None:
     )
 
 
+@pytest.mark.parametrize(("layers", "network"), [(72, ""), (107, "_unfused")])
+def test_the_layers_that_are_told_say_whether_clamps_were_fused(layers: int, network: str) -> None:
+    placed = published.place_row(public(notes=f"HIGH. layers npu/gpu/cpu = {layers}/1/0"))
+    assert not isinstance(placed, Refused)
+    assert placed[1].network == f"mobilenet_v2{network}"
+
+
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
@@ -164,8 +171,8 @@ def test_a_row_finds_its_group_and_its_network() -> None:
         ({"framework": "TFLite + QNN delegate"}, "no fit speaks of"),
         ({"latency_ms": "-"}, "'-' is no latency"),
         (
-            {"notes": "HIGH. 1 job; layers npu/gpu/cpu = 107/1/0"},
-            "converted to 108 layers, where the network has 69",
+            {"notes": "HIGH. 1 job; layers npu/gpu/cpu = 207/1/0"},
+            "converted to 208 layers, where the network has 104",
         ),
         ({"latency_ms": "0"}, "'0' is no latency"),
         ({"latency_ms": "nan"}, "'nan' is no latency"),
@@ -296,7 +303,7 @@ def test_a_table_without_a_column_is_refused_by_the_column_s_name(tmp_path: Path
 def test_the_public_rows_hold_what_the_documents_promise() -> None:
     """Floors under today's grades, so that a change of the cost rule cannot lose them unseen."""
     units = {g["unit"]: g for g in graded() if g["runtime"] is None}
-    limits = {"cpu": (0.10, 0.98), "gpu": (0.12, 0.98), "npu": (0.18, 0.93)}
+    limits = {"cpu": (0.10, 0.98), "gpu": (0.12, 0.98), "npu": (0.16, 0.94)}
     for unit, (mape, rank) in limits.items():
         told = units[unit]
         assert float(str(told["mape_ratio"])) <= mape

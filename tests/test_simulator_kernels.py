@@ -248,3 +248,35 @@ def test_a_pad_of_a_thin_image_is_priced_apart_from_what_repacks_it() -> None:
         (16 * 16 + 18 * 18, 0),
         (0, 18 * 18),
     ]
+
+
+def test_a_clamp_of_its_own_is_a_kernel_of_its_own_on_the_npu_alone() -> None:
+    g = Graph("clamps", "int8", fused=False)
+    g.conv(g.input(16, 16, 8), 8, 3, act="RELU6")
+    assert grouped(g.info(), CPU) == [["CONV_2D", "RELU6"]]
+    assert grouped(g.info(), NPU) == [["CONV_2D"], ["RELU6"]]
+    clamp = lowered(g.info(), NPU)[1]
+    assert clamp.family is Family.CLAMP
+    terms = cost.terms(clamp, cost.speed(SD865, NPU, Dtype.INT8, 1))
+    assert (terms.clamped_elements, terms.bytes_us, terms.compute_us) == (16 * 16 * 8, 0, 0)
+
+
+def test_holes_in_a_convolution_slow_the_npu_down_and_nobody_else() -> None:
+    plain, dilated = Graph("plain", "int8"), Graph("dilated", "int8")
+    plain.conv(plain.input(32, 32, 64), 64, 3)
+    dilated.conv(dilated.input(32, 32, 64), 64, 3, dilation=2)
+    for unit, ratio in ((NPU, cost.DILATED_RATIO), (GPU, 1), (CPU, 1)):
+        at = cost.speed(SD865, unit, Dtype.INT8, 1)
+        (a,), (b,) = lowered(plain.info(), unit), lowered(dilated.info(), unit)
+        slower = cost.terms(b, at).compute_us / cost.terms(a, at).compute_us
+        assert slower == pytest.approx(ratio)
+
+
+@pytest.mark.parametrize(("side", "spilled"), [(64, 0), (256, 2 * 256 * 256 * 32 - 2_000_000)])
+def test_only_what_an_npu_cannot_keep_on_the_chip_spills(side: int, spilled: int) -> None:
+    g = Graph("large", "int8")
+    g.conv(g.input(side, side, 32), 32, 3)
+    for unit, expected in ((NPU, spilled), (GPU, 0), (CPU, 0)):
+        (kernel,) = lowered(g.info(), unit)
+        at = cost.speed(SD865, unit, Dtype.INT8, 1)
+        assert cost.terms(kernel, at).spilled_bytes == expected

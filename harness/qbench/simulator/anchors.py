@@ -15,7 +15,8 @@ from qbench.simulator.cost import Coefficients
 from qbench.simulator.kernels import Dtype
 
 SCHEMA_VERSION = 2
-"""History: 1 = first; 2 = coefficients depth_us, thin_pad_us."""
+"""History: 1 = first; 2 = coefficients depth_us, thin_pad_us, clamp_us, spilled_byte_us.
+"""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

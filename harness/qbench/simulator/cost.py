@@ -1,7 +1,7 @@
 """From a kernel to microseconds.
 
     time = work + launches * overhead + depth * latency
-           + thin pixels * cost + interpolated values * cost
+           + (thin pixels, interpolated values, clamped values, bytes beyond the chip) * cost
     work = max(padded MACs / rate, bytes / bandwidth, weights / memory)         GPU, NPU
     work = max(padded MACs / rate + bytes / bandwidth, weights / memory)        CPU
 
@@ -35,6 +35,12 @@ MEMORY_RATIO = 0.6
 BUILTIN_CYCLES_PER_ELEMENT = 10.0
 # PRIOR: TFLite's own matrix kernels beside XNNPACK's.
 BUILTIN_MACS_RATIO = 2.0
+# INFERENCE: NPUs compute a dilated convolution by way of space-to-batch, or without their fast
+# path. PoseNet and DeepLab, the two published networks with dilation, are 0.66 and 0.71 of the
+# measured latency without this factor, 0.8 and 1.0 with it.
+DILATED_RATIO = 10.0
+# PRIOR: what an NPU keeps on the chip of one kernel's activations.
+ON_CHIP_BYTES = 2_000_000
 # PRIOR: copying a tensor between the CPU and a GPU or NPU.
 COPY_BYTES_PER_US = 4000.0
 
@@ -50,7 +56,8 @@ class Coefficients(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     images with many channels. `thin_pixel_us` per pixel of a tensor with at most 4 channels, which
     units that store 4 or 32 channels together have to repack; `thin_pad_us` where PAD only copies
     it. `bilinear_us` per value that RESIZE_BILINEAR writes, where a unit does that without its
-    vector or tensor hardware.
+    vector or tensor hardware. `clamp_us` per value of a clamp that is an operator of its own.
+    `spilled_byte_us` per byte of a kernel's activations beyond what an NPU keeps on the chip.
     """
 
     conv_ratio: float
@@ -62,6 +69,8 @@ class Coefficients(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     thin_pixel_us: float
     thin_pad_us: float
     bilinear_us: float
+    clamp_us: float
+    spilled_byte_us: float
 
 
 class Speed(msgspec.Struct, frozen=True):
@@ -103,6 +112,8 @@ class Terms(msgspec.Struct, frozen=True):
     thin_pixels: int
     thin_pad_pixels: int
     bilinear_elements: int
+    clamped_elements: int
+    spilled_bytes: int
 
 
 def speed(profile: DeviceProfile, unit: ComputeUnit, dtype: Dtype, threads: int) -> Speed:
@@ -159,10 +170,15 @@ def terms(kernel: Kernel, at: Speed) -> Terms:
     if kernel.family is Family.BUILTIN:
         floor_us += kernel.elements * BUILTIN_CYCLES_PER_ELEMENT / at.cycles_per_us
     slower = BUILTIN_MACS_RATIO if kernel.executor == "builtin" else 1.0
+    is_npu = kernel.unit is ComputeUnit.NPU
+    if is_npu and kernel.is_dilated:
+        slower = DILATED_RATIO
+    is_clamp = kernel.family is Family.CLAMP
+    moved = 0 if is_clamp else kernel.activation_bytes + kernel.weight_bytes
     return Terms(
         family="depthwise_ratio" if kernel.family is Family.DEPTHWISE else "conv_ratio",
         compute_us=kernel.macs / at.macs_per_us * slower,
-        bytes_us=(kernel.activation_bytes + kernel.weight_bytes) / at.bytes_per_us,
+        bytes_us=moved / at.bytes_per_us,
         floor_us=floor_us,
         is_sum=kernel.unit is ComputeUnit.CPU,
         launches=kernel.launches,
@@ -171,6 +187,8 @@ def terms(kernel: Kernel, at: Speed) -> Terms:
         thin_pixels=0 if kernel.is_pad else kernel.thin_pixels,
         thin_pad_pixels=kernel.thin_pixels if kernel.is_pad else 0,
         bilinear_elements=kernel.elements if kernel.family is Family.BILINEAR else 0,
+        clamped_elements=kernel.elements if is_clamp else 0,
+        spilled_bytes=max(0, kernel.activation_bytes - ON_CHIP_BYTES) if is_npu else 0,
     )
 
 
@@ -181,15 +199,17 @@ def kernel_cost(kernel: Kernel, at: Speed, coefficients: Coefficients) -> Kernel
     memory_us = max(bytes_us, t.floor_us)
     overhead_us = t.launches * coefficients.kernel_us + t.sync_us
     overhead_us += t.depth * coefficients.depth_us
-    repack_us = t.thin_pixels * coefficients.thin_pixel_us
-    repack_us += t.thin_pad_pixels * coefficients.thin_pad_us
-    repack_us += t.bilinear_elements * coefficients.bilinear_us
+    extra_us = t.thin_pixels * coefficients.thin_pixel_us
+    extra_us += t.thin_pad_pixels * coefficients.thin_pad_us
+    extra_us += t.bilinear_elements * coefficients.bilinear_us
+    extra_us += t.clamped_elements * coefficients.clamp_us
+    extra_us += t.spilled_bytes * coefficients.spilled_byte_us
     work_us = max(compute_us + bytes_us if t.is_sum else compute_us, memory_us)
-    if overhead_us > work_us + repack_us:
+    if overhead_us > work_us + extra_us:
         bound_by = "overhead"
     else:
-        bound_by = "compute" if compute_us >= memory_us + repack_us else "memory"
-    time_us = work_us + repack_us + overhead_us
+        bound_by = "compute" if compute_us >= memory_us + extra_us else "memory"
+    time_us = work_us + extra_us + overhead_us
     return KernelCost(kernel.ops, kernel.unit, kernel.executor, kernel.dtype, time_us, bound_by)
 
 

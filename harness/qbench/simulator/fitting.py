@@ -34,6 +34,9 @@ _NARROWEST_RATIO = {ComputeUnit.CPU: 1.35, ComputeUnit.GPU: 1.35, ComputeUnit.NP
 the cost rule (thin pixels, depth, interpolated values) were chosen while looking at these very
 latencies. Fits on two thirds of the networks are off by a third more on the others."""
 _ENOUGH_MODELS = 10
+_LINEAR = (
+    *("depth_us", "thin_pixel_us", "thin_pad_us", "bilinear_us", "clamp_us", "spilled_byte_us"),
+)
 _LEAST_WAIT_US = 150.0  # PRIOR: the CPU learns of a GPU's end by an interrupt and a wake-up
 
 Array = NDArray[np.float64]
@@ -190,7 +193,7 @@ def residuals(
 def _linear(s: Sample, values: dict[str, float], names: list[str]) -> tuple[Array, float]:
     """Coefficients' multipliers and the rest, given which side of each `max` binds at `values`."""
     row = dict.fromkeys(names, 0.0)
-    linear = dict.fromkeys(("depth_us", "thin_pixel_us", "thin_pad_us", "bilinear_us"), 0.0)
+    linear = dict.fromkeys(_LINEAR, 0.0)
     floor_us = s.fixed_us
     for t in s.terms:
         compute_us = t.compute_us * values[t.family]
@@ -210,6 +213,8 @@ def _linear(s: Sample, values: dict[str, float], names: list[str]) -> tuple[Arra
         linear["thin_pixel_us"] += t.thin_pixels
         linear["thin_pad_us"] += t.thin_pad_pixels
         linear["bilinear_us"] += t.bilinear_elements
+        linear["clamp_us"] += t.clamped_elements
+        linear["spilled_byte_us"] += t.spilled_bytes
     row["segment_us"] += s.segments
     row |= {name: value for name, value in linear.items() if name in row}
     return np.array([row[name] for name in names]), floor_us

@@ -22,6 +22,8 @@ _CPU_FLOAT = Coefficients(
     thin_pixel_us=0.0,
     thin_pad_us=0.0,
     bilinear_us=0.0,
+    clamp_us=0.0,
+    spilled_byte_us=0.0,
 )
 _CPU_INT8 = Coefficients(
     conv_ratio=2.0,
@@ -33,6 +35,8 @@ _CPU_INT8 = Coefficients(
     thin_pixel_us=0.0,
     thin_pad_us=0.0,
     bilinear_us=0.0,
+    clamp_us=0.0,
+    spilled_byte_us=0.0,
 )
 _GPU = Coefficients(
     conv_ratio=5.0,
@@ -44,6 +48,8 @@ _GPU = Coefficients(
     thin_pixel_us=0.01,
     thin_pad_us=0.01,
     bilinear_us=0.0,
+    clamp_us=0.0,
+    spilled_byte_us=0.0,
 )
 _NPU = Coefficients(
     conv_ratio=1.0,
@@ -55,6 +61,8 @@ _NPU = Coefficients(
     thin_pixel_us=0.03,
     thin_pad_us=0.01,
     bilinear_us=0.003,
+    clamp_us=0.0008,
+    spilled_byte_us=5e-5,
 )
 
 _BAND_RATIO = {ComputeUnit.CPU: 1.6, ComputeUnit.GPU: 2.2, ComputeUnit.NPU: 3.0}

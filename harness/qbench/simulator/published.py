@@ -105,10 +105,9 @@ def place_row(row: PublicRow) -> tuple[Source, Row] | Refused:
     network = titles.network_of(row.model, row.input_size, pytorch=source.pytorch)
     if isinstance(network, Refused):
         return network
-    layers = _layers(row)
-    operators = len(networks.build(network, "int8").main.ops) if layers else 0
-    if layers > _MOST_LAYERS_RATIO * operators:
-        return Refused(f"it was converted to {layers} layers, where the network has {operators}")
+    network = _with_layers(network, _layers(row))
+    if isinstance(network, Refused):
+        return network
     anchor = Row(
         model=row.model,
         network=network,
@@ -121,6 +120,15 @@ def place_row(row: PublicRow) -> tuple[Source, Row] | Refused:
         left_out_ratio=0.0,
     )
     return source, anchor
+
+
+def _with_layers(network: str, layers: int) -> str | Refused:
+    """The network as it was converted, by the number of layers that is told (0: it is not)."""
+    for name in (network, f"{network}_unfused"):
+        operators = len(networks.build(name, "int8").main.ops) if layers else 0
+        if layers <= _MOST_LAYERS_RATIO * operators:
+            return name
+    return Refused(f"it was converted to {layers} layers, where the network has {operators}")
 
 
 def _layers(row: PublicRow) -> int:

@@ -97,12 +97,17 @@ _PYTORCH: dict[str, _Writer] = {
 }
 
 
+_UNFUSED = "_unfused"
+
+
 class Network(msgspec.Struct, frozen=True):
-    """`symmetric`: pads as PyTorch does. `sizes`: what of its input may be chosen."""
+    """`symmetric`: pads as PyTorch does. `fused`: clamps are part of convolutions. `sizes`: what of
+    its input may be chosen."""
 
     name: str
     writer: _Writer
     symmetric: bool
+    fused: bool
 
     @property
     def sizes(self) -> tuple[str, ...]:
@@ -116,10 +121,11 @@ def names() -> tuple[str, ...]:
 
 
 def network(name: str) -> Network:
-    """Raises PlanError: no such network."""
+    """`NAME`, or `NAME_unfused` with RELU6 as operators. Raises PlanError: no such network."""
+    plain = name.removesuffix(_UNFUSED)
     for writers, symmetric in ((_TENSORFLOW, False), (_PYTORCH, True)):
-        if name in writers:
-            return Network(name, writers[name], symmetric)
+        if plain in writers:
+            return Network(name, writers[plain], symmetric, plain == name)
     raise PlanError(f"{name}: no network of this name can be rebuilt")
 
 
@@ -128,7 +134,7 @@ def build(name: str, dtype: str) -> ModelInfo:
     uint8. Raises PlanError when there is none, or its input cannot have that size."""
     base, _, asked = name.partition("@")
     found = network(base)
-    g = Graph(name, dtype, symmetric=found.symmetric)
+    g = Graph(name, dtype, symmetric=found.symmetric, fused=found.fused)
     found.writer(g, **_size(found, asked))
     return g.info()
 

@@ -3,6 +3,7 @@
 No file is made: latency depends on operators, shapes and types, and the simulator asks for nothing
 else. Tensors are known by their index; activations are NHWC. `symmetric=True` pads as PyTorch does:
 a strided convolution with padding becomes PAD and a VALID convolution, as converters write it.
+`fused=False` writes RELU6 after convolutions as operators of their own, as some converters do.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ Window = int | tuple[int, int]
 class Graph:
     """One network being written. `dtype` is that of the activations: float32, int8 or uint8."""
 
-    def __init__(self, name: str, dtype: str = "float32", *, symmetric: bool = False) -> None:
+    def __init__(
+        self, name: str, dtype: str = "float32", *, symmetric: bool = False, fused: bool = True
+    ) -> None:
         self.name = name
         self.dtype = dtype
         self.symmetric = symmetric
+        self.fused = fused
         self.tensors: list[TensorInfo] = []
         self.ops: list[OpInfo] = []
         self.inputs: list[int] = []
@@ -126,7 +130,8 @@ class Graph:
         n, h, w, c = self.shape(x)
         weights = self._weights((out, kh, kw, c // groups), 0)
         size = _extent(h, kh, stride, dilation, padding), _extent(w, kw, stride, dilation, padding)
-        return self.op(
+        act, clamp = self._split(act)
+        y = self.op(
             "CONV_2D",
             [x, weights, self._bias(out)],
             (n, *size, out),
@@ -134,6 +139,7 @@ class Graph:
             version=3 if self.dtype == "int8" else 1,
             options=_window(act, padding, stride, dilation),
         )
+        return self.unary(clamp, y) if clamp else y
 
     def depthwise(
         self,
@@ -149,8 +155,9 @@ class Graph:
         n, h, w, c = self.shape(x)
         c *= multiplier
         size = [_extent(e, kernel, stride, dilation, padding) for e in (h, w)]
+        act, clamp = self._split(act)
         options = _window(act, padding, stride, dilation, depth_multiplier=multiplier)
-        return self.op(
+        y = self.op(
             "DEPTHWISE_CONV_2D",
             [x, self._weights((1, kernel, kernel, c), 3), self._bias(c)],
             (n, *size, c),
@@ -158,6 +165,11 @@ class Graph:
             version=3 if self.dtype == "int8" else 1,
             options=options,
         )
+        return self.unary(clamp, y) if clamp else y
+
+    def _split(self, act: str) -> tuple[str, str | None]:
+        """(fused activation, operator that follows)."""
+        return (act, None) if self.fused or act != "RELU6" else ("NONE", act)
 
     def dense(self, x: int, out: int, act: str = "NONE") -> int:
         n, c = self.shape(x)

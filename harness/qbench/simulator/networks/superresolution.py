@@ -7,10 +7,15 @@ from qbench.simulator.networks.graph import Graph
 
 def quicksrnet(g: Graph, layers: int, channels: int = 32, scale: int = 4, size: int = 128) -> int:
     """Berger et al. 2023; `layers` between the first and the last convolution."""
-    x = g.conv(g.input(size, size, 3), channels, 3, act="RELU_0_TO_1")
+
+    def clamped(x: int, out: int) -> int:
+        # TFLite has no fused activation of this range
+        return g.unary("RELU_0_TO_1", g.conv(x, out, 3, act="NONE"))
+
+    x = clamped(g.input(size, size, 3), channels)
     for _ in range(layers):
-        x = g.conv(x, channels, 3, act="RELU_0_TO_1")
-    return g.depth_to_space(g.conv(x, 3 * scale * scale, 3, act="RELU_0_TO_1"), scale)
+        x = clamped(x, channels)
+    return g.depth_to_space(clamped(x, 3 * scale * scale), scale)
 
 
 def xlsr(g: Graph, scale: int = 4, size: int = 128) -> int:
