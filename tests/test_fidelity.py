@@ -18,7 +18,7 @@ from fakes.public_networks import ROOT
 from fakes.summaries import measured as measured_summary
 from qbench import modelfile, simulator
 from qbench.cli import group as qbench
-from qbench.errors import InputError
+from qbench.errors import InputError, StoreError
 from qbench.records import ComputeUnit, Origin, Tier
 from qbench.simulator import fidelity, fitting, measured, published
 from qbench.simulator.measured import Measured
@@ -291,6 +291,23 @@ def test_the_text_names_the_worst_and_what_was_not_predicted(table: Path) -> Non
     assert "NPU, not predicted: its graph is not known well enough" in done.stdout
     assert "another runtime (ncnn)" in done.stdout
     assert max(map(len, done.stdout.split("NPU, furthest")[0].splitlines())) <= 100
+
+
+def test_the_plot_shows_every_point_and_loads_nothing(table: Path, tmp_path: Path) -> None:
+    plot = tmp_path / "plot.html"
+    graded("--public", str(table), "--plot", str(plot))
+    page = plot.read_text(encoding="utf-8")
+    assert "WideResNet50" in page
+    assert "googlenet" in page
+    assert "SIMULATED, ms" in page
+    assert 'src="http' not in page
+
+
+def test_a_plot_that_cannot_be_written_is_an_error_by_name(table: Path, tmp_path: Path) -> None:
+    arguments = ["fidelity", "--public", str(table), "--plot", str(tmp_path / "no" / "plot.html")]
+    done = CliRunner().invoke(qbench, arguments)
+    assert isinstance(done.exception, StoreError)
+    assert "plot.html: cannot be written" in str(done.exception)
 
 
 def test_a_table_without_a_column_is_refused_by_the_column_s_name(tmp_path: Path) -> None:

@@ -18,8 +18,11 @@ from qbench.cli import options
     help="A csv of published latencies, with the columns model, input_size, precision, framework, "
     "device, soc, backend, threads, latency_ms, source.",
 )
+@click.option("--plot", type=click.Path(path_type=Path), help="Write a scatter plot (HTML) there.")
 @options.json_flag
-def fidelity(sessions: tuple[Path, ...], public: Path | None, as_json: bool) -> None:
+def fidelity(
+    sessions: tuple[Path, ...], public: Path | None, plot: Path | None, as_json: bool
+) -> None:
     """Grade the simulator: errors, band and rank against measured latencies, beside what FLOPs or
     a roofline alone would have said.
 
@@ -36,6 +39,8 @@ def fidelity(sessions: tuple[Path, ...], public: Path | None, as_json: bool) -> 
         more, unknown = grading.of_published(public)
         points, missing = [*points, *more], [*missing, *unknown]
     groups = grade(points, missing)
+    if plot is not None:
+        grading.write(plot, report.render_plot(groups))
     if as_json:
         click.echo(report.render_json(groups))
     else:

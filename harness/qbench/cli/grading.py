@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qbench import profiles, stats
+from qbench.errors import StoreError
 from qbench.records import DeviceInfo, Origin, SessionInfo, Summary
 from qbench.simulator import fidelity, measured, published
 from qbench.stats.fidelity import NotPredicted, Point
@@ -31,6 +32,14 @@ def of_published(table: Path | None) -> tuple[list[Point], list[NotPredicted]]:
         return fidelity.points(fidelity.recorded()), []
     rows, missing = fidelity.placed(published.read(table))
     return fidelity.points(rows), missing
+
+
+def write(path: Path, text: str) -> None:
+    """Raises StoreError when the file cannot be written."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _device(info: SessionInfo, summary: Summary) -> DeviceInfo | None:

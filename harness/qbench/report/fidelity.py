@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,6 +32,40 @@ def print_fidelity(console: Console, groups: Sequence[Fidelity]) -> None:
     console.print(_table(groups))
     for line in (*_legend(groups), "", *_worst(groups), *_missing(groups)):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def render_plot(groups: Sequence[Fidelity]) -> str:
+    """A page with predicted over measured latency of every point, its band as a bar; the diagonal
+    is a perfect prediction. Complete in itself: it loads nothing."""
+    from plotly import graph_objects  # type: ignore[import-untyped]
+
+    chart = graph_objects.Figure()
+    for g in groups:
+        if g.runtime is None or not g.points:
+            continue
+        chart.add_scatter(
+            x=[p.measured_us / 1000 for p in g.points],
+            y=[p.predicted_us / 1000 for p in g.points],
+            error_y={
+                "array": [(p.high_us - p.predicted_us) / 1000 for p in g.points],
+                "arrayminus": [(p.predicted_us - p.low_us) / 1000 for p in g.points],
+                "thickness": 1,
+            },
+            text=[escape(_told(p)) for p in g.points],
+            mode="markers",
+            name=escape(f"{g.unit} {g.dtype} {g.device}"),
+        )
+    everything = [p for g in groups if g.runtime is None for p in g.points]
+    if everything:
+        ends = [
+            min(min(p.measured_us, p.predicted_us) for p in everything) / 1000,
+            max(max(p.measured_us, p.predicted_us) for p in everything) / 1000,
+        ]
+        chart.add_scatter(x=ends, y=ends, mode="lines", name="as measured", line={"width": 1})
+    chart.update_xaxes(type="log", title="measured, ms")
+    chart.update_yaxes(type="log", title="SIMULATED, ms, with the 90 % band")
+    page: str = chart.to_html(include_plotlyjs=True)
+    return page
 
 
 _COLUMNS = (
