@@ -155,7 +155,8 @@ cool_down() {
 	local begin not_before=0 left
 	now_ds
 	begin=$NOW_DS
-	[ -n "$last_end_ds" ] && not_before=$((last_end_ds + cool_min_ds))
+	# One tenth more, as both ends are rounded down.
+	[ -n "$last_end_ds" ] && [ "$cool_min_ds" -gt 0 ] && not_before=$((last_end_ds + cool_min_ds + 1))
 	while :; do
 		left=$((not_before - NOW_DS))
 		if [ $left -gt 0 ]; then
