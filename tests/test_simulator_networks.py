@@ -18,6 +18,9 @@ from qbench.simulator.titles import Refused, network_of
         ("efficientnet_b0", 0.386, 5.29),
         ("efficientnet_lite0", 0.385, 4.6),
         ("efficientnet_lite4", 2.55, 13.0),
+        # torchvision counts the auxiliary head, too
+        ("deeplab_v3_resnet50@520x520", 178.72 - 9.99, 39.6),
+        ("fcn_resnet50@520x520", 152.72 - 9.99, 32.9),
         ("googlenet", 1.498, 6.6),
         ("hrnet_w32_pose", 7.645, 28.5),
         ("inception_resnet_v2", 13.156, 55.8),

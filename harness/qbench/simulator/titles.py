@@ -58,6 +58,8 @@ _NAMES: tuple[tuple[str, str | None, str | None], ...] = (
     (r"deeplabv3(plus)?mobilenet(v?2)?", None, "deeplab_v3_plus_mobilenet"),
     (r"ddrnet23slim", None, "ddrnet_23_slim"),
     (r"pidnet(s)?", None, "pidnet_s"),
+    (r"deeplabv3resnet50", None, "deeplab_v3_resnet50"),
+    (r"fcnresnet50", None, "fcn_resnet50"),
     (r"bisenet", None, "bisenet"),
     (r"ffnet(40s|54s|78s)", None, r"ffnet_\1"),
     (r"ffnet(78s|122ns)lowres", None, r"ffnet_\1_lowres"),

@@ -76,6 +76,8 @@ _PYTORCH: dict[str, _Writer] = {
     "vgg19": partial(classic.vgg, repeats=(2, 2, 4, 4, 4)),
     "bisenet": segmentation.bisenet,
     "ddrnet_23_slim": segmentation.ddrnet_23_slim,
+    "deeplab_v3_resnet50": segmentation.deeplab_v3_resnet50,
+    "fcn_resnet50": segmentation.fcn_resnet50,
     "deeplab_v3_plus_mobilenet": segmentation.deeplab_v3_plus_mobilenet,
     "ffnet_40s": partial(segmentation.ffnet, blocks=(4, 5, 6, 4)),
     "ffnet_54s": partial(segmentation.ffnet, blocks=(5, 8, 8, 5)),

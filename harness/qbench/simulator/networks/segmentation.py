@@ -131,6 +131,38 @@ def _ffnet_head(g: Graph, features: list[int], head: str) -> int:
     return g.conv(g.conv(x, 128, 3), 19, 1, act="NONE")
 
 
+def _dilated_resnet50(g: Graph, x: int) -> int:
+    """torchvision's ResNet50 with dilation for the strides of its last two stages."""
+    x = g.pool(g.conv(x, 64, 7, 2), 3, 2)
+    for stage, repeats in enumerate((3, 4, 6, 3)):
+        planes = 64 << stage
+        for i in range(repeats):
+            stride = 2 if stage == 1 and i == 0 else 1
+            rate = {2: (1, 2), 3: (2, 4)}.get(stage, (1, 1))[i > 0]
+            y = g.conv(g.conv(x, planes), planes, 3, stride, dilation=rate)
+            y = g.conv(y, planes * 4, act="NONE")
+            if i == 0:
+                x = g.conv(x, planes * 4, 1, stride, "NONE")
+            x = g.add(x, y, "RELU")
+    return x
+
+
+def fcn_resnet50(g: Graph, size: int = 224, classes: int = 21) -> int:
+    """Long et al. 2015, torchvision's, without the auxiliary head."""
+    x = g.conv(_dilated_resnet50(g, g.input(size, size, 3)), 512, 3)
+    return g.resize(g.conv(x, classes, act="NONE"), size, size)
+
+
+def deeplab_v3_resnet50(g: Graph, size: int = 513, classes: int = 21) -> int:
+    """Chen et al. 2017, torchvision's, without the auxiliary head."""
+    x = _dilated_resnet50(g, g.input(size, size, 3))
+    _, h, w, _ = g.shape(x)
+    parts = [g.conv(x, 256)] + [g.conv(x, 256, 3, dilation=rate) for rate in (12, 24, 36)]
+    parts.append(g.resize(g.conv(g.mean(x, keep=True), 256), h, w))
+    x = g.conv(g.conv(g.concat(parts), 256), 256, 3)
+    return g.resize(g.conv(x, classes, act="NONE"), size, size)
+
+
 def ddrnet_23_slim(g: Graph, height: int = 1024, width: int = 2048, classes: int = 19) -> int:
     """Hong et al. 2021: two branches that meet, and pyramid pooling (DAPPM) on the deeper one."""
 
