@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from fakes.virtual_phones import Adb
-from qbench.adb.connecting import connect_tcp
+from qbench.adb.connecting import connect_tcp, disconnect_tcp
+from qbench.adb.device import AdbDevice
 from qbench.virtual import instances
 from qbench.virtual.config import Instance
 from qbench.virtual.start import describe, start
@@ -74,12 +75,17 @@ class Desk:
         config = msgspec.structs.replace(describe(profile, serial), **settings)
         instance = start(config)
         try:
-            write(serial, "/data/system/fixed_performance_mode", "false\n")
             connect_tcp(self.adb.server, instance.address)
+            self.shell(instance, "cmd power set-fixed-performance-mode-enabled false")
             yield instance
         finally:
             if serial in {each.serial for each in instances.running()}:
                 instances.stop(serial)
+            disconnect_tcp(self.adb.server, instance.address)
+
+    def shell(self, instance: Instance, command: str) -> str:
+        device = AdbDevice(instance.address, self.adb.server)
+        return device.run(command, timeout_s=15, check=True).text
 
 
 def inside(serial: str) -> Path:
@@ -88,12 +94,6 @@ def inside(serial: str) -> Path:
     if instances.find(serial).jail == "proot":
         return Path(status["root"])
     return Path(f"/proc/{status['daemon_pid']}/root")
-
-
-def write(serial: str, path: str, text: str) -> None:
-    target = inside(serial) / path.lstrip("/")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text)
 
 
 def settings_of(serial: str) -> dict[str, bytes]:

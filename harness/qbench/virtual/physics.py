@@ -80,5 +80,8 @@ def nodes(state: Physics, max_khz: dict[int, int]) -> dict[str, str]:
     }
     for core, highest_khz in max_khz.items():
         allowed = f"{round(highest_khz * state.clock_ratio)}\n"
-        found[f"sys/devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq"] = allowed
+        clocks = f"sys/devices/system/cpu/cpu{core}/cpufreq"
+        # drivers/thermal/cpufreq_cooling.c lowers the policy's greatest clock, which sysfs shows.
+        found[f"{clocks}/scaling_max_freq"] = allowed
+        found[f"{clocks}/scaling_cur_freq"] = allowed
     return found
