@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-# Under nohup SIGHUP is ignored, and every child inherits that; adbd ends a shell with SIGHUP.
+# Under nohup SIGHUP is ignored, and in the background SIGINT; every child inherits that. But adbd
+# ends a shell with SIGHUP, and Ctrl-C is a promise that is tested.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)
