@@ -16,6 +16,7 @@ from fakes import transport_contract
 from fakes.transport_contract import *  # noqa: F403  the tests
 from fakes.virtual_lab import PREDICTOR, VirtualLab, told
 from fakes.virtual_phones import Adb, adb_of, phone
+from qbench.adb.connecting import wait_until_usable
 from qbench.android.restore import restore
 from qbench.clock import SystemClock
 from qbench.errors import DeviceStorageError
@@ -188,6 +189,7 @@ def _struck(lab: VirtualLab, name: str, moment_s: float) -> None:
     for timer in timers:
         timer.join()
     lab.phone.ask("clear_faults")
+    wait_until_usable(lab.phone.device, timeout_s=30)  # it may have struck after the session
     numbers = _numbers([*told(outputs)])
     gpu, nnapi = lab.expected_us
     for number, expected in zip(numbers, (gpu, nnapi) * 2, strict=True):
