@@ -108,6 +108,7 @@ def test_a_device_whose_props_are_hostile_is_run_and_shown_as_text(
         assert ran.returncode == 0, ran.stderr
         listed = desk.qbench("devices").stdout
         examined = desk.qbench("doctor", "--serial", evil.address).stdout
+        assert "touch /data/local/tmp/PWNED" in " ".join(ran.stdout.split())  # shown, as text
         assert "\x1b" not in ran.stdout + ran.stderr + listed + examined
         assert not (inside("evil") / "data/local/tmp/PWNED").exists()
         assert left_behind("evil") == []
