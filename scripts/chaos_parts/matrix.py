@@ -94,7 +94,10 @@ MATRIX: Mapping[str, Trouble] = {
     "tool-crash": _of_tool("crash", _CRASHED),
     "tool-abort": _of_tool("abort", _CRASHED),
     "tool-killed": _of_tool("killed", _CRASHED),
-    "tool-hang": _of_tool("hang", frozenset({"CommandTimeoutError"}), timeout_s=5),
+    # Not delegated: it hung when it was asked which accelerators there are.
+    "tool-hang": _of_tool(
+        "hang", frozenset({"CommandTimeoutError", "NotDelegatedError"}), timeout_s=5
+    ),
     "tool-garbled": _of_tool("garbled", _UNREAD),
     "tool-truncated": _of_tool("truncated", _UNREAD),
     "tool-delegate-refused": _of_tool("delegate-refused", frozenset({"NotDelegatedError"})),

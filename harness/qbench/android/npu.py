@@ -13,11 +13,13 @@ from qbench.android import command
 from qbench.android.command import Route
 from qbench.android.identity import Identity
 from qbench.android.libraries import LibrarySet
+from qbench.errors import CommandTimeoutError
 from qbench.records import Delegate
 
 LADDER = (Delegate.NNAPI, Delegate.HEXAGON, Delegate.QNN)
 REFERENCE = "nnapi-reference"  # NNAPI's own driver, on the CPU
-_LIST_S = 60.0
+_LIST_S = 30.0
+_ALIVE_S = 10.0
 _LISTED = re.compile(r"NNAPI accelerators available: ?\[([^\]\n]*)\]")
 _UNKNOWN_FLAG = re.compile(r"Unconsumed cmdline flags:.*--use_nnapi")
 _FIRST_NNAPI_API = 27
@@ -46,7 +48,13 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
 
 def list_accelerators(transport: Transport, *, program: Sequence[str], model: str) -> Accelerators:
     """Let the tool itself list them, with the shortest of runs. Raises DeviceError."""
-    answer = transport.run(command.listing_words(program=program, model=model), timeout_s=_LIST_S)
+    words = command.listing_words(program=program, model=model)
+    try:
+        answer = transport.run(words, timeout_s=_LIST_S)
+    except CommandTimeoutError:
+        # A device that answers is not lost: asking the tool again would only hang again.
+        transport.run(["true"], timeout_s=_ALIVE_S)
+        return Accelerators((), f"benchmark_model did not list them within {_LIST_S:g} s")
     text = answer.text + "\n" + answer.stderr.decode("utf-8", "replace")
     found = _LISTED.search(text)
     if found:
