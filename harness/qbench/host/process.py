@@ -48,17 +48,25 @@ def run(
     an exception (Ctrl-C) passes through here. Raises OSError when the child cannot be started.
     """
     deadline_s = clock.monotonic_s() + timeout_s
-    child = subprocess.Popen(
-        argv,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=dict(environment),
-        bufsize=0,
-        # Not start_new_session: a new session is a scheduling group of its own (sched(7)).
-        process_group=0,
-    )
+    # An interrupt waits until there is somebody to kill: Popen that is interrupted in the middle
+    # leaves a child that nobody knows.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
+        child = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            bufsize=0,
+            # Not start_new_session: a new session is a scheduling group of its own (sched(7)).
+            process_group=0,
+        )
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        raise
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         limits = (stdout_limit_bytes, stderr_limit_bytes)
         stdout, stderr, stopped = _converse(child, request, limits, clock, deadline_s)
         if stopped is None:
