@@ -1,8 +1,10 @@
 """The nouns of qbench: frozen values that travel along the data path. No I/O, no behaviour.
 
-`model` what a .tflite file holds, `device` profiles and states, `run` plans, runs and summaries.
+`model` what a .tflite file holds, `device` profiles and states, `decision` metrics and budgets,
+`run` plans, runs and summaries.
 """
 
+from qbench.records.decision import Budget, Metric
 from qbench.records.device import (
     Android,
     Cluster,
@@ -61,6 +63,7 @@ from qbench.records.run import (
 __all__ = [
     "Android",
     "Asked",
+    "Budget",
     "Case",
     "Cluster",
     "ComputeUnit",
@@ -78,6 +81,7 @@ __all__ = [
     "Match",
     "Measurement",
     "Memory",
+    "Metric",
     "ModelInfo",
     "Noise",
     "Npu",

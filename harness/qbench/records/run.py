@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from qbench.records.decision import Budget, Metric
 from qbench.records.device import ComputeUnit, Delegate, DeviceInfo, DeviceState, Origin
 from qbench.records.model import Precision
 
@@ -110,7 +111,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     `case_id` is readable and stable: `resnet34-int8-nnapi-t4@sd865`. Warm-up ends when both
     `warmup_invokes` and `warmup_s` are reached; measuring when both `min_invokes` and `min_s`
-    are (or `max_s` has passed).
+    are (or `max_s` has passed). `mask` is taskset's, in hexadecimal: the cores that may be used;
+    None: the backend's choice. `arm` is A or B in an A/A plan, which has every case twice.
     """
 
     case_id: str
@@ -130,6 +132,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float
     seed: int
     xnnpack: bool = True
+    mask: str | None = None
+    arm: str | None = None
 
 
 class PlannedRun(msgspec.Struct, frozen=True):
@@ -141,7 +145,8 @@ class PlannedRun(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a session will do, in order. On disk before the first run."""
+    """All that a session will do, in order, and by what it is judged. On disk before the first
+    run. `metric` is the protocol's: the one that comparisons look at unless told otherwise."""
 
     schema_version: int
     name: str
@@ -149,6 +154,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     cases: tuple[Case, ...]
     runs: tuple[PlannedRun, ...]
+    budgets: tuple[Budget, ...] = ()
+    metric: Metric = Metric.P50
 
 
 class Failure(msgspec.Struct, frozen=True, tag="failure", tag_field="kind"):
@@ -330,6 +337,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     `runs` counts every run that has a record, `failed_runs` those of them that gave no number.
     `run_medians_us` holds one median per run that gave one, in order of repetition;
     `run_repetitions` says of which repetition each is, so that interleaved cases can be paired.
+    `run_p90s_us`, `run_inits_us` and `run_firsts_us` are of the same runs; empty unless all tell.
+    `peak_rss_bytes` is the largest of the runs.
     `tick_us` is the step of the clock that took the samples: nothing finer can be told apart.
     """
 
@@ -349,6 +358,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure | None
     run_medians_us: tuple[int, ...] = ()
     run_repetitions: tuple[int, ...] = ()
+    run_p90s_us: tuple[int, ...] = ()
+    run_inits_us: tuple[int, ...] = ()
+    run_firsts_us: tuple[int, ...] = ()
+    peak_rss_bytes: int | None = None
     tick_us: int = 1
     cpu_fallback: bool = False
     basis: str | None = None

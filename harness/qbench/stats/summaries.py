@@ -123,7 +123,8 @@ def _measured(case: Case, runs: list[MeasuredRun], failures: Sequence[Failure]) 
     numbered = [run for run in alike if run.p50_us is not None]
     medians_us = tuple(run.p50_us for run in numbered if run.p50_us is not None)
     p50_us = median_us(medians_us)
-    p90s_us = [run.p90_us for run in numbered if run.p90_us is not None]
+    told = [run.measurement for run in numbered]
+    p90s_us = _of_all(run.p90_us for run in numbered)
     step_us = tick_us(numbered)
     verdict = reason = None
     if p50_us is not None:
@@ -141,7 +142,7 @@ def _measured(case: Case, runs: list[MeasuredRun], failures: Sequence[Failure]) 
         failed_runs=len(failures),
         p50_us=p50_us,
         interval=(None if p50_us is None else median_interval(medians_us, p50_us, tick_us=step_us)),
-        p90_us=median_us(p90s_us) if len(p90s_us) == len(numbered) else None,
+        p90_us=median_us(p90s_us),
         init_us=median_us(_told(m.init_latency_us for m in measurements)),
         first_invoke_us=median_us(_told(m.first_invoke_latency_us for m in measurements)),
         tier=None,
@@ -152,6 +153,10 @@ def _measured(case: Case, runs: list[MeasuredRun], failures: Sequence[Failure]) 
         failure=_commonest(failures),
         run_medians_us=medians_us,
         run_repetitions=tuple(run.repetition for run in numbered),
+        run_p90s_us=p90s_us,
+        run_inits_us=_of_all(m.init_latency_us for m in told),
+        run_firsts_us=_of_all(m.first_invoke_latency_us for m in told),
+        peak_rss_bytes=max(_told(m.peak_rss_bytes for m in measurements), default=None),
         tick_us=step_us,
         cpu_fallback=placement is not None and _is_fallback(case, placement),
     )
@@ -271,6 +276,13 @@ def _commonest(failures: Sequence[Failure]) -> Failure | None:
         return None
     counts = Counter((f.error, f.message) for f in failures)
     return max(failures, key=lambda f: counts[f.error, f.message])
+
+
+def _of_all(values: Iterable[int | None]) -> tuple[int, ...]:
+    """One value per run; empty unless every run told one."""
+    listed = list(values)
+    told = tuple(value for value in listed if value is not None)
+    return told if len(told) == len(listed) else ()
 
 
 def _told(values: Iterable[int | None]) -> list[int]:
