@@ -28,6 +28,21 @@ now_ds() {
 	NOW_DS=$((${UPTIME%.*} * 10 + ${NOW_DS%?}))
 }
 
+# An UPTIME of before -> REPLY, hundredths of a second since then; the 1 keeps 08 from being octal.
+since_cs() {
+	now_ds
+	REPLY=$(((${UPTIME%.*} - ${1%.*}) * 100 + 1${UPTIME#*.} - 1${1#*.}))
+}
+
+# HUNDREDTHS of a second, one second at most, so that a signal need not wait long.
+sleep_cs() {
+	local part
+	if [ $1 -ge 100 ]; then sleep 1; return; fi
+	part=$1
+	if [ $part -lt 10 ]; then part=0$part; fi
+	sleep 0.$part
+}
+
 boot_id() { first_line "$root/proc/sys/kernel/random/boot_id"; }
 
 # PID -> REPLY, when it started, in ticks since boot; fails when there is no such process. A pid
@@ -74,6 +89,16 @@ become_owner() {
 	mv "$mine" "$base/active" 2>/dev/null
 	rm -rf "$mine" "$base/active/active.$$"
 	first_line "$base/active/owner" && [ "$REPLY" = "$$ $start ${REPLY#"$$ $start "}" ]
+}
+
+# Until nobody is putting the device back, for six seconds: a contact whose link was lost goes on
+# by itself and is soon over.
+await_contact() {
+	local tries=0
+	while owner_alive && [ "$owner_session" = contact ] && [ $tries -lt 60 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
 }
 
 # What a runner leaves that was killed: its tool, the device's settings, its mark. Done as owner,

@@ -4,7 +4,11 @@
 run_session() {
 	session=$1 session_folder=$base/sessions/$1
 	work=$session_folder/work
-	become_owner "$session" || { say "another session owns the device"; exit 75; }
+	if ! become_owner "$session"; then
+		await_contact
+		owner_alive || clear_after_death
+		become_owner "$session" || { say "session $owner_session owns the device"; exit 75; }
+	fi
 	trap '' HUP
 	trap 'finish stopped' TERM INT
 	trap 'finish failed the runner ended early' EXIT
@@ -14,7 +18,7 @@ run_session() {
 	has_su=none
 	sample_s=0.5 slow_every=8 watched_zones= watched_cores= cools= own_mask=
 	cool_min_ds=0 cool_max_ds=0 cool_poll_s=1 when_hot=run min_battery=0 limit_blocks=65536
-	last_end_ds= tool= watcher=
+	last_end= tool= watcher=
 	exec 3<"$session_folder/list"
 	IFS= read -r line <&3
 	[ "$line" = "qbench-jobs $VERSION" ] || finish failed the list is of another version
@@ -89,18 +93,19 @@ run_job() {
 	else
 		snapshot >"$work/before"
 	fi
-	put "$session_folder/state" "running $job"
 	: >"$work/stdout"
 	: >"$work/stderr"
 	: >"$work/telemetry"
-	now_ds
+	put "$session_folder/state" "running $job"
+	pause_until 0
+	cooled_ds=$((NOW_DS - cool_begin))
 	started=$UPTIME
 	deadline_ds=$((NOW_DS + timeout_s * 10))
 	status=none
 	[ -z "$not_run" ] && perform "$@"
 	now_ds
-	last_end_ds=$NOW_DS
 	ended=$UPTIME
+	last_end=$UPTIME
 	snapshot >"$work/after"
 	cp "$work/after" "$session_folder/last"
 	pack || finish failed "the result of job $job cannot be written"
@@ -150,28 +155,32 @@ watch() {
 }
 
 # Wait until the device is cool enough for the next job: `cool_min_ds` after the last one at least,
-# `cool_max_ds` at most.
+# `cool_max_ds` at most. The last bit of the least pause is left for the look at the device.
 cool_down() {
-	local begin not_before=0 left
 	now_ds
-	begin=$NOW_DS
-	# One tenth more, as both ends are rounded down.
-	[ -n "$last_end_ds" ] && [ "$cool_min_ds" -gt 0 ] && not_before=$((last_end_ds + cool_min_ds + 1))
+	cool_begin=$NOW_DS
+	pause_until 25
 	while :; do
-		left=$((not_before - NOW_DS))
-		if [ $left -gt 0 ]; then
-			if [ $left -gt 10 ]; then left=10; fi
-			sleep "$((left / 10)).$((left % 10))"
-		else
-			is_cool=no
-			if cool_enough; then is_cool=yes; fi
-			[ $is_cool = yes ] && break
-			[ $((NOW_DS - begin)) -ge "$cool_max_ds" ] && break
-			sleep "$cool_poll_s"
-		fi
+		is_cool=no
+		if cool_enough; then is_cool=yes; fi
 		now_ds
+		[ $is_cool = yes ] && break
+		[ $((NOW_DS - cool_begin)) -ge "$cool_max_ds" ] && break
+		sleep "$cool_poll_s"
 	done
-	cooled_ds=$((NOW_DS - begin))
+	cooled_ds=$((NOW_DS - cool_begin))
+}
+
+# HUNDREDTHS: until no more than that is left of the least pause after the last job.
+pause_until() {
+	local left
+	now_ds
+	[ -n "$last_end" ] || return 0
+	while since_cs "$last_end"; do
+		left=$((cool_min_ds * 10 - REPLY - $1))
+		[ $left -gt 0 ] || break
+		sleep_cs $left
+	done
 }
 
 # zone:NUMBER:MOST as the node prints it, battery:MOST in tenths of a degree, status:MOST. What

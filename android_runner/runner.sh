@@ -72,6 +72,7 @@ verb_wait() {
 # After a host or a runner died: end what it left running and put the device back.
 verb_contact() {
 	local folder free
+	await_contact
 	owner_alive || clear_after_death
 	owner_alive && tell "busy $owner_session $owner_pid"
 	for folder in "$base"/sessions/*; do

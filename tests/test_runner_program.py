@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from fakes.local_jobs import NOTE, Bench, job, job_list, script
-from fakes.local_phone import is_alive
+from fakes.local_phone import BOOT_ID, is_alive
 from qbench import assets
 from qbench.android.joblist import render
 from qbench.errors import CommandError, InputError, RunnerOutputError
@@ -198,13 +199,37 @@ def test_one_session_at_a_time(bench: Bench) -> None:
     bench.begin(job_list(job("0001", tool)))
     assert bench.runner.contact().busy == "s"
     bench.runner.give("other", job_list(job("0001", tool)), NOTE)
-    with pytest.raises(CommandError, match="another session owns the device"):
+    with pytest.raises(CommandError, match="session s owns the device"):
         bench.runner.start("other")
     with pytest.raises(CommandError, match="busy"):
         bench.runner.forget("s")
     stopped = bench.runner.stop()
     assert stopped.busy is None
     assert [s.reason for s in stopped.sessions if s.name == "s"] == ["stopped"]
+    bench.assert_as_before()
+
+
+def _being_put_back(bench: Bench) -> subprocess.Popen[bytes]:
+    """Somebody's contact that lost its host in the middle and needs a second more."""
+    process = subprocess.Popen(["sleep", "1"])
+    start = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    boot_id = (bench.phone.root / BOOT_ID).read_text().strip()
+    (bench.phone.base / "active").mkdir()
+    (bench.phone.base / "active/owner").write_text(f"{process.pid} {start} {boot_id} contact\n")
+    return process
+
+
+def test_a_session_waits_for_the_contact_that_another_connection_began(bench: Bench) -> None:
+    with _being_put_back(bench):
+        bench.begin(job_list(job("0001", script(bench.phone, "exit 0"))))
+    assert bench.runner.wait("s", "0001", 10).outcome == "result"
+    bench.runner.wait("s", "none", 10)
+    bench.assert_as_before()
+
+
+def test_a_contact_waits_for_the_one_that_another_connection_began(bench: Bench) -> None:
+    with _being_put_back(bench):
+        assert bench.runner.contact().busy is None
     bench.assert_as_before()
 
 
