@@ -23,6 +23,9 @@ from qbench.records import (
 
 ITEM_BYTES = {"float32": 4, "int32": 4, "int8": 1, "uint8": 1}
 
+ACTIVATION_SCALE, WEIGHT_SCALE = 0.05, 0.01
+_SQUASHING = frozenset({"LOGISTIC", "SOFTMAX"})  # kernels demand a scale of 1/256 of their results
+
 Window = int | tuple[int, int]
 
 
@@ -51,9 +54,12 @@ class Graph:
         channels: int = 1,
         axis: int = 0,
         values: tuple[int, ...] | None = None,
+        scale: float = ACTIVATION_SCALE,
+        zero_point: int = 0,
     ) -> int:
         dtype = dtype or self.dtype
         quantized = self.dtype != "float32" and values is None
+        quantization = Quantization(scale, zero_point, channels, axis, zero_point == 0)
         index = len(self.tensors)
         self.tensors.append(
             TensorInfo(
@@ -63,7 +69,7 @@ class Graph:
                 dtype=dtype,
                 nbytes=prod(shape) * ITEM_BYTES[dtype],
                 is_constant=constant,
-                quantization=Quantization(0.05, 0, channels, axis, True) if quantized else None,
+                quantization=quantization if quantized else None,
                 values=values,
             )
         )
@@ -85,12 +91,18 @@ class Graph:
 
     def _weights(self, shape: Sequence[int], axis: int) -> int:
         if self.dtype != "int8":
-            return self.tensor(shape, constant=True)
-        return self.tensor(shape, constant=True, channels=shape[axis], axis=axis)
+            return self.tensor(shape, constant=True, scale=WEIGHT_SCALE)
+        channels = shape[axis]
+        return self.tensor(shape, constant=True, channels=channels, axis=axis, scale=WEIGHT_SCALE)
 
-    def _bias(self, channels: int) -> int:
+    def _bias(self, size: int, channels: int = 1) -> int:
+        """Its scale is that of the products, which kernels check; `channels`: how many scales."""
         return self.tensor(
-            (channels,), "float32" if self.dtype == "float32" else "int32", constant=True
+            (size,),
+            "float32" if self.dtype == "float32" else "int32",
+            constant=True,
+            channels=channels,
+            scale=ACTIVATION_SCALE * WEIGHT_SCALE,
         )
 
     def op(
@@ -104,13 +116,17 @@ class Graph:
         options: OpOptions | None = None,
     ) -> int:
         """Any operator with one output of this shape."""
-        y = self.tensor(output)
+        y = self._squashed(output) if name in _SQUASHING else self.tensor(output)
         if version is None:
             version = 2 if self.dtype == "int8" else 1
         self.ops.append(
             OpInfo(len(self.ops), name, version, tuple(inputs), (y,), macs, options or OpOptions())
         )
         return y
+
+    def _squashed(self, shape: Sequence[int]) -> int:
+        zero_point = -128 if self.dtype == "int8" else 0
+        return self.tensor(shape, scale=1 / 256, zero_point=zero_point)
 
     # -- convolutions and products
 
@@ -133,7 +149,7 @@ class Graph:
         act, clamp = self._split(act)
         y = self.op(
             "CONV_2D",
-            [x, weights, self._bias(out)],
+            [x, weights, self._bias(out, out if self.dtype == "int8" else 1)],
             (n, *size, out),
             macs=n * prod(size) * out * kh * kw * (c // groups),
             version=3 if self.dtype == "int8" else 1,
@@ -159,7 +175,11 @@ class Graph:
         options = _window(act, padding, stride, dilation, depth_multiplier=multiplier)
         y = self.op(
             "DEPTHWISE_CONV_2D",
-            [x, self._weights((1, kernel, kernel, c), 3), self._bias(c)],
+            [
+                x,
+                self._weights((1, kernel, kernel, c), 3),
+                self._bias(c, c if self.dtype == "int8" else 1),
+            ],
             (n, *size, c),
             macs=n * prod(size) * c * kernel * kernel,
             version=3 if self.dtype == "int8" else 1,
@@ -173,7 +193,7 @@ class Graph:
 
     def dense(self, x: int, out: int, act: str = "NONE") -> int:
         n, c = self.shape(x)
-        weights = self.tensor((out, c), constant=True)
+        weights = self.tensor((out, c), constant=True, scale=WEIGHT_SCALE)
         return self.op(
             "FULLY_CONNECTED",
             [x, weights, self._bias(out)],
