@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from qbench.records import DeviceInfo, Origin, Summary, Tier
+from qbench.report.remarks import remarks
 from qbench.report.row import Row
 from qbench.units import format_ms, printable
 
@@ -206,45 +206,14 @@ def _what_it_is(device: DeviceInfo, summaries: Sequence[Summary]) -> str:
 
 
 def _notes(rows: Sequence[Row]) -> Iterable[Text]:
-    """What is to be said about single rows. Texts that differ in their numbers only are told
-    once, with the range of each number, for all the rows they are true of."""
+    """What is to be said about single rows."""
     from rich.text import Text
 
-    said: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for row in rows:
-        s = row.summary
-        where = f"{s.case.model} {s.case.precision} {s.case.delegate}@{s.case.device}"
-        taints = [("taint", t.value) for t in s.taints]
-        notes = [("note", w) for w in s.warnings]
-        for kind, text in (*_failures(s), *taints, *notes):
-            said.setdefault((kind, _NUMBER.sub("#", text)), []).append((text, where))
     styles = {"note": "yellow", "taint": "yellow", "failed": "red"}
-    for (kind, _), true_of in said.items():
-        text = _ranges([text for text, _ in true_of])
-        places = _listed([where for _, where in true_of])
-        yield Text(printable(f"{kind}: {text} [{places}]"), style=styles[kind])
-
-
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
-
-
-def _ranges(texts: Sequence[str]) -> str:
-    """`9 of 10`, `3 of 10` -> `3-9 of 10`."""
-    columns = iter(zip(*(_NUMBER.findall(text) for text in texts), strict=True))
-
-    def merged(_: re.Match[str]) -> str:
-        ordered = sorted(set(next(columns)), key=float)
-        return ordered[0] if len(ordered) == 1 else f"{ordered[0]}-{ordered[-1]}"
-
-    return _NUMBER.sub(merged, texts[0])
-
-
-def _failures(summary: Summary) -> list[tuple[str, str]]:
-    if summary.failure is None:
-        return []
-    failure = summary.failure
-    text = f"{summary.failed_runs} of {summary.runs}: {failure.error}: {failure.message}"
-    return [("failed", text)]
+    for remark in remarks(row.summary for row in rows):
+        cases = [s.case for s in remark.summaries]
+        places = _listed([f"{c.model} {c.precision} {c.delegate}@{c.device}" for c in cases])
+        yield Text(printable(f"{remark.kind}: {remark.text} [{places}]"), style=styles[remark.kind])
 
 
 def _listed(places: Sequence[str]) -> str:
