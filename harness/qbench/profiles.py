@@ -208,6 +208,12 @@ def _contradictions(profile: DeviceProfile, stem: str) -> Iterator[tuple[str, st
             "cpu.default_threads",
             f"expected at most {len(owners)} (the cores), got {cpu.default_threads}",
         )
+    known_mw = set(profile.thermal.cpu_core_mw) if profile.thermal else set()
+    clusters = {cluster.name for cluster in cpu.clusters}
+    if profile.thermal and known_mw != clusters:
+        told = ", ".join(sorted(known_mw)) or "nothing"
+        expected = ", ".join(sorted(clusters))
+        yield "thermal.cpu_core_mw", f"expected one power for each of {expected}, got {told}"
     if profile.npu is None:
         return
     accelerators = profile.android.nnapi_accelerators if profile.android else ()

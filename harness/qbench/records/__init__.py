@@ -23,6 +23,7 @@ from qbench.records.device import (
     NpuRoute,
     Origin,
     Thermal,
+    Trip,
 )
 from qbench.records.model import (
     ModelInfo,
@@ -109,6 +110,7 @@ __all__ = [
     "Taint",
     "TensorInfo",
     "Thermal",
+    "Trip",
     "Tier",
     "UnitNodes",
 ]

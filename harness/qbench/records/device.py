@@ -186,12 +186,38 @@ class Noise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ]  # mean excess of an outlier over the median
 
 
-class Thermal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Two-node thermal model and its first trip point; None where nobody has published it."""
+class Trip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Above `trip_c` all clocks are held at `clock_ratio` of the highest, until the sensor is
+    `hysteresis_c` below it again."""
 
+    sensor: Literal["chip", "skin"]
+    trip_c: float
+    hysteresis_c: Annotated[float, msgspec.Meta(gt=0)]
+    clock_ratio: Annotated[float, msgspec.Meta(gt=0, lt=1)]
+
+
+class Thermal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Power and heat: two nodes, the chip on the body ("skin"), the body in the air.
+
+    `cpu_core_mw` (cluster's name -> one core of it), `gpu_mw` and `npu_mw` are what a unit takes
+    at its highest clock and full load. Power falls with the clock f as f V^2, the voltage V going
+    in a line from `lowest_voltage_ratio` at 0 to 1. Real power is expected between what is given
+    here divided and multiplied by `power_band_ratio`. `basis` says in words where it all is from.
+    """
+
+    basis: str
     sustained_power_mw: _Count | None = None
-    trip_c: float | None = None
-    hysteresis_c: float | None = None
+    idle_mw: _Count
+    cpu_core_mw: dict[str, _Count]
+    gpu_mw: _Count | None = None
+    npu_mw: _Count | None = None
+    power_band_ratio: Annotated[float, msgspec.Meta(ge=1)]
+    lowest_voltage_ratio: _Ratio
+    chip_c_per_w: _Rate
+    chip_j_per_c: _Rate
+    skin_c_per_w: _Rate
+    skin_j_per_c: _Rate
+    trips: tuple[Trip, ...]
 
 
 class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
