@@ -84,7 +84,7 @@ class HostBackend:
             ended = process.run(
                 (self._python, "-I", "-X", "utf8", str(_CHILD)),
                 request=_request(case),
-                environment=_environment(os.environ),
+                environment=child_environment(os.environ),
                 clock=self._clock,
                 timeout_s=case.timeout_s,
                 stdout_limit_bytes=_STDOUT_LIMIT_BYTES,
@@ -163,7 +163,7 @@ def _request(case: Case) -> bytes:
     return json.dumps(body).encode("ascii") + b"\n"
 
 
-def _environment(own: Mapping[str, str]) -> dict[str, str]:
+def child_environment(own: Mapping[str, str]) -> dict[str, str]:
     return {name: own[name] for name in _KEPT_VARIABLES if name in own} | _SET_VARIABLES
 
 

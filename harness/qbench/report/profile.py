@@ -1,0 +1,177 @@
+"""Where a model's time goes on this machine: measured and predicted, kernel by kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from qbench.records import ModelInfo, Prediction
+from qbench.units import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+SCHEMA_VERSION = 1
+"""Of the JSON object. History: 1 = first."""
+
+
+# A row that takes this share of an invoke, and is predicted worse than this, stands out.
+_SHARE, _LOW, _HIGH = 0.01, 0.8, 1.25
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """Operators that are priced as one kernel, with what the runtime started for them.
+
+    `kernels` empty and `measured_us` None: the runtime started nothing that is theirs for sure.
+    `ops` empty: kernels of nobody, or what lies between kernels.
+    """
+
+    ops: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+    shape: str = ""
+    kernels: tuple[str, ...] = ()
+    measured_us: float | None = None
+    predicted_us: float | None = None
+    bound_by: str | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """Predicted to measured."""
+        return (
+            self.predicted_us / self.measured_us if self.measured_us and self.predicted_us else None
+        )
+
+
+class Profiled(msgspec.Struct, frozen=True, kw_only=True):
+    """`invoke_us`: a profiled invoke; `plain_us`: one as `qbench run` measures it, the same
+    statistic (mean of the faster half). `kernels_us`: the sum of the kernels' own times."""
+
+    runtime: str
+    threads: int
+    invokes: int
+    invoke_us: float
+    kernels_us: float
+    plain_us: float
+    plain_p50_us: int
+    run_queue_wait_ratio: float | None
+    prediction: Prediction
+    rows: tuple[Row, ...]
+
+
+def render_json(model: ModelInfo, profiled: Profiled) -> str:
+    body: dict[str, Any] = msgspec.to_builtins(profiled)
+    body["prediction"] = {"origin": "simulated", **body["prediction"]}
+    for told, row in zip(body["rows"], profiled.rows, strict=True):
+        told["share_ratio"] = _share(row, profiled)
+        told["ratio"] = row.ratio
+    head = {
+        "schema_version": SCHEMA_VERSION,
+        "model": model.path,
+        "sha256": model.sha256,
+        "device": "host",
+        "origin": "host",
+    }
+    return msgspec.json.format(msgspec.json.encode(head | body), indent=2).decode()
+
+
+def print_profile(console: Console, model: ModelInfo, profiled: Profiled) -> None:
+    threads = f"{profiled.threads} thread{'' if profiled.threads == 1 else 's'}"
+    _say(console, f"{model.path}: {profiled.runtime}, {threads}, {profiled.invokes} invokes")
+    console.print(_table(profiled))
+    _say(console, *_sums(profiled), *_notes(profiled))
+
+
+def _share(row: Row, profiled: Profiled) -> float | None:
+    whole = profiled.invoke_us
+    return row.measured_us / whole if row.measured_us is not None and whole else None
+
+
+def _table(profiled: Profiled) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for head in ("ops", "operator", "shape"):
+        table.add_column(head, overflow="fold")
+    for head in ("us", "share", "predicted", "ratio"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("bound by", no_wrap=True)
+    for row in profiled.rows:
+        share, ratio = _share(row, profiled), row.ratio
+        names = "+".join(row.names) or ", ".join(row.kernels)
+        cells = (
+            ",".join(map(str, row.ops)) or "-",
+            names,
+            row.shape,
+            _us(row.measured_us),
+            "-" if share is None else f"{share:.1%}",
+            _us(row.predicted_us),
+            "-" if ratio is None else f"{ratio:.2f}",
+            row.bound_by or "-",
+        )
+        is_off = ratio is not None and (share or 0) >= _SHARE and not _LOW < ratio < _HIGH
+        table.add_row(
+            *(Text(printable(cell)) for cell in cells), style="yellow" if is_off else None
+        )
+    return table
+
+
+def _sums(profiled: Profiled) -> list[str]:
+    told = profiled.prediction
+    between = profiled.invoke_us - profiled.kernels_us
+    return [
+        f"measured: kernels {profiled.kernels_us:.0f} us + between them {between:.0f} us = "
+        f"profiled invoke {profiled.invoke_us:.0f} us; not profiled {profiled.plain_us:.0f} us "
+        f"(p50 {profiled.plain_p50_us} us)",
+        f"SIMULATED: {told.p50_us} us, 90 % band {told.low_us}-{told.high_us} us, tier "
+        f"{told.tier}; {told.p50_us / profiled.plain_us:.2f} of the invoke that was not profiled",
+        f"basis: {told.basis}",
+    ]
+
+
+def _notes(profiled: Profiled) -> list[str]:
+    more = profiled.invoke_us / profiled.plain_us - 1
+    notes = [
+        "us: mean of the faster half of the invokes, each kernel for itself. The runtime rounds a "
+        "kernel's time down to whole us; the middle is taken, so a small one is known to 0.5 us. "
+        f"A profiled invoke reads the clock around every kernel: {more:+.1%} here.",
+    ]
+    if profiled.run_queue_wait_ratio is not None and profiled.run_queue_wait_ratio > 0.05:
+        wait = profiled.run_queue_wait_ratio
+        notes.append(
+            f"this machine is busy: the run that was not profiled waited {wait:.0%} of its time"
+        )
+    strange = sorted({k for r in profiled.rows if not r.ops for k in r.kernels if r.measured_us})
+    if strange:
+        notes.append(f"kernels whose operator is not known for sure: {', '.join(strange)}")
+    return notes
+
+
+def _us(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def _say(console: Console, *lines: str) -> None:
+    for line in lines:
+        console.print(printable(line), markup=False, soft_wrap=True)
+
+
+def shapes(model: ModelInfo, ops: Sequence[int]) -> str:
+    """`112x112x32 3x3/2 -> 56x56x64` of the operator that computes most."""
+    main = model.main
+    op = max((main.ops[i] for i in ops), key=lambda op: op.macs or 0)
+    tensors = [main.tensors[i] for i in (*op.inputs[:1], *op.outputs[:1]) if i >= 0]
+    ends = ["x".join(map(str, t.shape[1:] or t.shape)) for t in tensors]
+    filters = main.tensors[op.inputs[1]].shape if op.macs and len(op.inputs) > 1 else ()
+    window = ""
+    if len(filters) == 4:
+        window = f" {filters[1]}x{filters[2]}"
+    elif op.options.filter_h is not None:
+        window = f" {op.options.filter_h}x{op.options.filter_w}"
+    if (op.options.stride_h or 1) > 1:
+        window += f"/{op.options.stride_h}"
+    return f"{ends[0]}{window} -> {ends[-1]}" if len(ends) == 2 else " ".join(ends)
