@@ -22,6 +22,7 @@ class Verdict(StrEnum):
 class Method(StrEnum):
     PAIRED = "paired"  # t on the log ratios of interleaved runs
     UNPAIRED = "unpaired"  # Welch's t on the log run medians
+    HIERARCHICAL = "hierarchical"  # t on the means of several sessions
     BANDS = "bands"  # at least one side is predicted
     SAME_PATH = "same path"  # both are the same computation
 
@@ -32,9 +33,11 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     `interval` is 95 % if both are measured, a 90 % band if one is predicted, None if the ratio
     is exact. `verdict` is None where there were too few runs for one; `basis` says in words
     what the ratio rests on, `cautions` what speaks against it. `runs` are the pairs, or the
-    runs of the smaller side. `p_value` is that of a ratio of 1. `runs_needed` (per side, in
+    runs of the smaller side. `p_value` is that of a ratio of 1, `p_adjusted` the same among all
+    comparisons that were made together (Holm). `runs_needed` (per side, in
     all) would settle what is not settled; None: it is settled, or no sensible number would.
-    `detectable_ratio` is the change that these runs find in nine of ten cases.
+    `detectable_ratio` is the change that these runs find in nine of ten cases. `unit` is what
+    both count: runs, or sessions where there are several on a side.
     """
 
     candidate: str  # case ids
@@ -50,8 +53,11 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     runs: int | None = None
     log_sd: float | None = None
     p_value: float | None = None
+    p_adjusted: float | None = None
     runs_needed: int | None = None
     detectable_ratio: float | None = None
+    is_paired: bool = False
+    unit: str = "runs"
 
     @property
     def mixed(self) -> bool:
@@ -59,11 +65,15 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """Why two cases cannot be compared, in words."""
+    """Why two cases cannot be compared, in words.
+
+    `is_broken`: the baseline ran, and every run of the candidate failed.
+    """
 
     candidate: str
     baseline: str
     reason: str
+    is_broken: bool = False
 
 
 def verdict_of(point: float, low: float, high: float, margin_ratio: float) -> Verdict:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
 
 from qbench.stats.comparison import Ratio, Refusal, Verdict
 from qbench.stats.intervals import LEVEL
+from qbench.stats.planning import runs_to_settle
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
@@ -31,18 +33,32 @@ def with_holm(results: Sequence[Ratio | Refusal]) -> tuple[Ratio | Refusal, ...]
     "faster" and "slower" of measured cases stand only where Holm's correction leaves them, and
     turn "inconclusive" elsewhere.
     """
-    tested = [r for r in results if isinstance(r, Ratio) and r.p_value is not None]
-    adjusted = iter(holm([r.p_value for r in tested if r.p_value is not None]))
+    tested = [r.p_value for r in results if isinstance(r, Ratio) and r.p_value is not None]
+    adjusted = iter(holm(tested))
     corrected: list[Ratio | Refusal] = []
     for result in results:
-        if isinstance(result, Refusal) or result.p_value is None:
-            corrected.append(result)
-            continue
-        is_lost = next(adjusted) >= 1 - LEVEL
-        if is_lost and result.verdict in (Verdict.FASTER, Verdict.SLOWER):
-            caution = f"not significant among {len(tested)} comparisons (Holm)"
-            result = msgspec.structs.replace(
-                result, verdict=Verdict.INCONCLUSIVE, cautions=(*result.cautions, caution)
-            )
+        if isinstance(result, Ratio) and result.p_value is not None:
+            result = _corrected(result, next(adjusted), len(tested))
         corrected.append(result)
     return tuple(corrected)
+
+
+def _corrected(result: Ratio, p_adjusted: float, tested: int) -> Ratio:
+    result = msgspec.structs.replace(result, p_adjusted=p_adjusted)
+    is_found = result.verdict in (Verdict.FASTER, Verdict.SLOWER)
+    if not is_found or p_adjusted < 1 - LEVEL or result.log_sd is None or result.runs is None:
+        return result
+    return msgspec.structs.replace(
+        result,
+        verdict=Verdict.INCONCLUSIVE,
+        cautions=(*result.cautions, f"not significant among {tested} comparisons (Holm)"),
+        # The level at which the smallest of all p values would have to stand.
+        runs_needed=runs_to_settle(
+            math.log(result.ratio),
+            result.log_sd,
+            margin_ratio=result.margin_ratio,
+            floor=result.runs + 1,
+            is_paired=result.is_paired,
+            level=1 - (1 - LEVEL) / tested,
+        ),
+    )

@@ -40,8 +40,9 @@ def runs_to_settle(
     floor: int,
     is_paired: bool = True,
     blur: float = 0.0,
+    level: float = LEVEL,
 ) -> int | None:
-    """Runs per side until the interval around `log_ratio` gives a verdict.
+    """Runs per side until the interval of `level` around `log_ratio` gives a verdict.
 
     It has to become narrower than the distance from 1 (if the effect is beyond the margin), or
     than the distance from the effect to the margin (if within). `blur` is what no number of
@@ -56,6 +57,6 @@ def runs_to_settle(
         return None
     for runs in range(max(floor, 2), MAX_RUNS + 1):
         degrees = degrees_of_freedom(runs, is_paired=is_paired)
-        if t_quantile(degrees, LEVEL) * log_sd <= room * math.sqrt(runs):
+        if t_quantile(degrees, level) * log_sd <= room * math.sqrt(runs):
             return runs
     return None

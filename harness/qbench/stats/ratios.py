@@ -12,14 +12,12 @@ The band of the ratio is therefore wider than it need be, rather than narrower.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from statistics import fmean, variance
 from typing import NamedTuple
 
 from qbench.records import Interval, Origin, Stability, Summary
 from qbench.stats.comparison import MARGIN_RATIO, Method, Ratio, Refusal, Verdict, verdict_of
-from qbench.stats.intervals import LEVEL, t_p_value, t_quantile
-from qbench.stats.planning import detectable_ratio, runs_to_settle
+from qbench.stats.differences import judged, paired, welch
+from qbench.stats.intervals import t_quantile
 from qbench.stats.summaries import BAND_LEVEL, MIN_RUNS_FOR_VERDICT
 
 
@@ -41,7 +39,10 @@ def ratio(
     reason = _why_not(candidate, baseline, allow_mixed_origins)
     if reason is not None:
         return Refusal(
-            candidate=candidate.case.case_id, baseline=baseline.case.case_id, reason=reason
+            candidate=candidate.case.case_id,
+            baseline=baseline.case.case_id,
+            reason=reason,
+            is_broken=bool(baseline.p50_us and not candidate.p50_us and candidate.failure),
         )
     if _is_same_path(candidate, baseline):
         return _exact(candidate, baseline, margin_ratio)
@@ -119,104 +120,45 @@ def _of_bands(candidate: Summary, baseline: Summary, margin_ratio: float) -> Rat
         basis=f"{what}; bands combined as if independent",
         origins=(candidate.case.origin, baseline.case.origin),
         margin_ratio=margin_ratio,
-        cautions=_cautions(candidate, baseline),
+        cautions=cautions_of(candidate, baseline),
     )
 
 
 def _of_runs(
     candidate: Summary, baseline: Summary, margin_ratio: float, *, may_pair: bool
 ) -> Ratio:
-    ours, theirs = _logs_by_repetition(candidate), _logs_by_repetition(baseline)
+    ours, theirs = logs_by_repetition(candidate), logs_by_repetition(baseline)
     common = sorted(ours.keys() & theirs.keys())
     is_paired = may_pair and len(common) >= 2
     if is_paired:
-        difference = _paired([ours[k] - theirs[k] for k in common])
+        difference = paired([ours[k] - theirs[k] for k in common])
         basis = f"{len(common)} pairs of interleaved runs"
     else:
-        difference = _welch([*ours.values()], [*theirs.values()])
+        difference = welch([*ours.values()], [*theirs.values()])
         basis = f"{len(ours)} runs against {len(theirs)}, not interleaved"
-    point, error, log_sd, runs = (
-        difference.point,
-        difference.error,
-        difference.log_sd,
-        difference.runs,
-    )
-    # Neither latency is known better than to half a tick of its clock, whatever the runs say.
-    blur = sum(side.tick_us / (2 * (side.p50_us or 1)) for side in (candidate, baseline))
-    half = t_quantile(difference.degrees, LEVEL) * error + blur
-    verdict = verdict_of(point, point - half, point + half, margin_ratio)
-    beyond_blur = max(abs(point) - blur, 0.0)
-    cautions = _cautions(candidate, baseline)
-    needed = None
-    if 2 * blur > math.log1p(margin_ratio):
-        cautions = (*cautions, "the clock ticks too coarsely for the margin")
-    if runs < MIN_RUNS_FOR_VERDICT:
-        cautions = (*cautions, f"{runs} runs: a verdict takes {MIN_RUNS_FOR_VERDICT}")
-    if runs < MIN_RUNS_FOR_VERDICT or verdict is Verdict.INCONCLUSIVE:
-        needed = runs_to_settle(
-            point,
-            log_sd,
-            margin_ratio=margin_ratio,
-            floor=max(MIN_RUNS_FOR_VERDICT, runs + 1),
-            is_paired=is_paired,
-            blur=blur,
-        )
-    return Ratio(
-        candidate=candidate.case.case_id,
-        baseline=baseline.case.case_id,
-        ratio=math.exp(point),
-        interval=Interval(low=math.exp(point - half), high=math.exp(point + half), level=LEVEL),
-        verdict=verdict if runs >= MIN_RUNS_FOR_VERDICT else None,
-        method=Method.PAIRED if is_paired else Method.UNPAIRED,
-        basis=basis,
-        origins=(candidate.case.origin, baseline.case.origin),
+    return judged(
+        difference,
+        candidate=candidate.case,
+        baseline=baseline.case,
         margin_ratio=margin_ratio,
-        cautions=cautions,
-        runs=runs,
-        log_sd=log_sd,
-        p_value=(
-            t_p_value(beyond_blur / error, difference.degrees)
-            if error > 0
-            else float(beyond_blur == 0)
-        ),
-        runs_needed=needed,
-        detectable_ratio=(detectable_ratio(runs, log_sd, is_paired=is_paired) * math.exp(blur)),
+        method=Method.PAIRED if is_paired else Method.UNPAIRED,
+        is_paired=is_paired,
+        basis=basis,
+        blur=blur(candidate) + blur(baseline),
+        fewest=MIN_RUNS_FOR_VERDICT,
+        cautions=cautions_of(candidate, baseline),
     )
 
 
-class _Difference(NamedTuple):
-    """Of logs: candidate less baseline. `log_sd` is that of one pair of runs."""
-
-    point: float
-    error: float
-    degrees: float
-    log_sd: float
-    runs: int
-
-
-def _paired(differences: Sequence[float]) -> _Difference:
-    runs = len(differences)
-    log_sd = math.sqrt(variance(differences))
-    return _Difference(fmean(differences), log_sd / math.sqrt(runs), runs - 1, log_sd, runs)
-
-
-def _welch(ours: Sequence[float], theirs: Sequence[float]) -> _Difference:
-    """Degrees of freedom by Welch and Satterthwaite."""
-    a, b = variance(ours), variance(theirs)
-    part_a, part_b = a / len(ours), b / len(theirs)
-    squared = part_a + part_b
-    degrees = float(len(ours) + len(theirs) - 2)
-    if squared > 0:
-        spread = part_a**2 / (len(ours) - 1) + part_b**2 / (len(theirs) - 1)
-        degrees = squared**2 / spread
-    point = fmean(ours) - fmean(theirs)
-    runs = min(len(ours), len(theirs))
-    return _Difference(point, math.sqrt(squared), degrees, math.sqrt(a + b), runs)
-
-
-def _logs_by_repetition(side: Summary) -> dict[int, float]:
+def logs_by_repetition(side: Summary) -> dict[int, float]:
+    """The log of each run's median."""
     runs = zip(side.run_repetitions, side.run_medians_us, strict=True)
     return {repetition: math.log(max(value, side.tick_us / 2)) for repetition, value in runs}
+
+
+def blur(side: Summary) -> float:
+    """In logs: a latency is not known better than to half a tick of its clock."""
+    return side.tick_us / (2 * (side.p50_us or 1))
 
 
 class _LogBand(NamedTuple):
@@ -237,7 +179,8 @@ def _log_band(side: Summary) -> _LogBand:
     return _LogBand(point, down * scale, (math.log(interval.high) - point) * scale)
 
 
-def _cautions(candidate: Summary, baseline: Summary) -> tuple[str, ...]:
+def cautions_of(candidate: Summary, baseline: Summary) -> tuple[str, ...]:
+    """What speaks against any comparison of the two."""
     ours, theirs = candidate.case.origin, baseline.case.origin
     mixed = [f"{ours} against {theirs}: numbers of different origin"] if ours is not theirs else []
     unstable = [

@@ -1,0 +1,112 @@
+"""From two sources of results to a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from qbench import stats
+from qbench.cli import sources
+from qbench.cli.sources import Source
+from qbench.errors import StoreError
+from qbench.records import Case, DeviceInfo, Metric, RunRecord
+from qbench.report.comparison import ComparedPair, Comparison
+from qbench.stats import Aspect, Measured
+from qbench.store import Session
+
+
+def compare(
+    baseline: str,
+    candidate: str,
+    scratch: Path,
+    *,
+    margin_ratio: float,
+    metric: Metric | None = None,
+    across: Collection[Aspect] = (),
+) -> Comparison:
+    """`scratch` is a folder for what is read from git. `metric` None: that of the plans, if they
+    agree, else p50. Raises StoreError when nothing can be paired."""
+    theirs = sources.find(baseline, scratch)
+    ours = sources.find(candidate, scratch, other=theirs)
+    matched = stats.match(theirs.cases(), ours.cases())
+    if not matched.pairs:
+        raise StoreError(
+            f"{baseline} and {candidate} have no case in common",
+            hint="choose cases by a pattern on their ids, such as SESSION:*-t4@*",
+        )
+    metric = metric or _metric(theirs, ours)
+    before = _measured(theirs, {pair[0].case_id: pair[0] for pair in matched.pairs})
+    after = _measured(ours, {pair[1].case_id: pair[1] for pair in matched.pairs})
+    sides = [(before[b.case_id], after[c.case_id]) for b, c in matched.pairs]
+    results = stats.with_holm(
+        [_result(b, c, margin_ratio, metric, across) for b, c in sides],
+    )
+    pairs = [
+        ComparedPair(
+            label=stats.label(pair[0], matched.differing), baseline=b, candidate=c, result=result
+        )
+        for pair, (b, c), result in zip(matched.pairs, sides, results, strict=True)
+    ]
+    return Comparison(
+        baseline=theirs.info,
+        candidate=ours.info,
+        metric=metric,
+        margin_ratio=margin_ratio,
+        across=tuple(sorted(across)),
+        differing=matched.differing,
+        pairs=tuple(pairs),
+        only_baseline=matched.only_baseline,
+        only_candidate=matched.only_candidate,
+    )
+
+
+def _result(
+    baseline: tuple[Measured, ...],
+    candidate: tuple[Measured, ...],
+    margin_ratio: float,
+    metric: Metric,
+    across: Collection[Aspect],
+) -> stats.Ratio | stats.Refusal:
+    keys = [{(m.session, m.summary.case.case_id) for m in side} for side in (baseline, candidate)]
+    if keys[0] & keys[1]:
+        case_id = candidate[0].summary.case.case_id
+        reason = "candidate and baseline are the same runs"
+        return stats.Refusal(candidate=case_id, baseline=case_id, reason=reason)
+    return stats.compare(
+        candidate, baseline, margin_ratio=margin_ratio, metric=metric, across=across
+    )
+
+
+def _metric(*sides: Source) -> Metric:
+    told = {session.plan().metric for side in sides for session in side.sessions}
+    return told.pop() if len(told) == 1 else Metric.P50
+
+
+def _measured(source: Source, wanted: Mapping[str, Case]) -> dict[str, tuple[Measured, ...]]:
+    """Of every wanted case what each session has of it."""
+    found: dict[str, list[Measured]] = {case_id: [] for case_id in wanted}
+    for session in source.sessions:
+        for measured in _of_session(session, wanted):
+            found[measured.summary.case.case_id].append(measured)
+    return {case_id: tuple(members) for case_id, members in found.items()}
+
+
+def _of_session(session: Session, wanted: Mapping[str, Case]) -> list[Measured]:
+    cases = [case for case in session.plan().cases if case.case_id in wanted]
+    records = [record for record in session.records() if record.case_id in wanted]
+    info = session.info()
+    devices: dict[object, DeviceInfo] = {(d.name, d.origin): d for d in info.devices}
+    return [
+        Measured(
+            session=info.session_id,
+            summary=summary,
+            device=devices.get((summary.case.device, summary.case.origin)),
+            tools=_tools(summary.case, records),
+        )
+        for summary in stats.summarize(cases, records)
+    ]
+
+
+def _tools(case: Case, records: list[RunRecord]) -> tuple[str, ...]:
+    told = {r.tool_sha256 or r.tool for r in records if r.case_id == case.case_id}
+    return tuple(sorted(tool for tool in told if tool))
