@@ -1,7 +1,7 @@
 """The nouns of qbench: frozen values that travel along the data path. No I/O, no behaviour.
 
 `model` what a .tflite file holds, `device` profiles and states, `decision` metrics and budgets,
-`run` plans, runs and summaries.
+`run` plans, runs and summaries, `sustained` what is predicted of a load that goes on.
 """
 
 from qbench.records.decision import Budget, Metric
@@ -60,6 +60,7 @@ from qbench.records.run import (
     Tier,
     UnitNodes,
 )
+from qbench.records.sustained import Lead, Minute, Sustained
 
 __all__ = [
     "Android",
@@ -79,10 +80,12 @@ __all__ = [
     "Interval",
     "InvokeAggregate",
     "InvokeSamples",
+    "Lead",
     "Match",
     "Measurement",
     "Memory",
     "Metric",
+    "Minute",
     "ModelInfo",
     "Noise",
     "Npu",
@@ -107,10 +110,11 @@ __all__ = [
     "Stability",
     "SubgraphInfo",
     "Summary",
+    "Sustained",
     "Taint",
     "TensorInfo",
     "Thermal",
-    "Trip",
     "Tier",
+    "Trip",
     "UnitNodes",
 ]

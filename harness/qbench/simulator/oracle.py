@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 
 import msgspec
@@ -55,6 +56,12 @@ class Oracle:
         self._anchors = anchors.load(profile.name)
         self._assumptions = tuple(assumptions)
         self._supposed = tuple(supposed)
+
+    def on(self, profile: DeviceProfile) -> Oracle:
+        """The same anchors and suppositions, for a changed profile of this device."""
+        other = copy(self)
+        other.profile = profile
+        return other
 
     def foresee(
         self, model: ModelInfo, delegate: Delegate, threads: int, *, xnnpack: bool = True
