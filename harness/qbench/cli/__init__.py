@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "simulate": ("simulate", "simulate", "Predict latencies, operator by operator."),
     "fidelity": ("fidelity", "fidelity", "Grade the simulator against measured latencies."),
     "models": ("models", "models", "List the built-in models; build the case study's networks."),
+    "data": ("data", "data", "Draw or check a folder of labelled images."),
     "read-log": ("read_log", "read_log", "Read a saved log of benchmark_model by itself."),
     "virtual": ("virtual", "virtual", "Start, stop and break virtual Android devices."),
     "doctor": ("doctor", "doctor", "Examine adb and attached devices; say what fixes them."),

@@ -30,8 +30,8 @@ def _image(rng: np.random.Generator, size: int) -> NDArray[np.float64]:
     import numpy as np
 
     grain = rng.standard_normal((2, size // 2, size // 2))
-    envelope = np.hypot(_enlarge(grain[0], size), _enlarge(grain[1], size))
-    tissue_db = _enlarge(rng.uniform(-12.0, 0.0, (6, 6)), size)
+    envelope = np.hypot(enlarge(grain[0], size), enlarge(grain[1], size))
+    tissue_db = enlarge(rng.uniform(-12.0, 0.0, (6, 6)), size)
     y, x = np.mgrid[0:size, 0:size] / size
     centre_y, centre_x = rng.uniform(0.35, 0.65, 2)
     radius_y, radius_x = rng.uniform(0.08, 0.25, 2)
@@ -42,7 +42,7 @@ def _image(rng: np.random.Generator, size: int) -> NDArray[np.float64]:
     return shown.clip(0.0, 1.0)
 
 
-def _enlarge(values: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+def enlarge(values: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """Bilinear interpolation of a square array to [size, size], corners on corners."""
     import numpy as np
 

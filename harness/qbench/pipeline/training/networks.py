@@ -1,0 +1,151 @@
+"""The networks that qbench trains, in PyTorch: one grey channel in, one logit per class out.
+
+Layer by layer those of `qbench.pipeline.networks` (which says how they differ from what their
+names suggest), with the symmetric paddings of the study's code.
+
+PyTorch is imported inside the functions: it is an optional extra.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+ARCHITECTURES = ("vgg16", "googlenet", "resnet34", "small")
+
+# As in qbench.pipeline.networks: 1x1; 3x3 reduced, 3x3; 5x5 reduced, 5x5; after the pool.
+_INCEPTIONS: tuple[tuple[int, int, int, int, int, int] | None, ...] = (
+    (64, 96, 128, 16, 32, 32),
+    (128, 128, 192, 32, 96, 64),
+    None,
+    (192, 96, 208, 16, 48, 64),
+    (160, 112, 224, 24, 64, 64),
+    (128, 128, 256, 24, 64, 64),
+    (112, 144, 288, 32, 64, 64),
+    (256, 160, 320, 32, 128, 128),
+    None,
+    (256, 160, 320, 32, 128, 128),
+    (384, 192, 384, 48, 128, 128),
+)
+
+
+def network(arch: str, classes: int) -> Any:
+    """An untrained torch.nn.Module: [n, 1, size, size] float32 in 0..1 -> [n, classes] logits."""
+    from torch import nn
+
+    features, width = _FEATURES[arch]()
+    return nn.Sequential(features, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes))
+
+
+def _conv(inputs: int, outputs: int, size: int, stride: int = 1, relu: bool = True) -> Any:
+    """Convolution, batch normalization and ReLU: one CONV_2D once converted."""
+    from torch import nn
+
+    convolution = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
+    layers = [convolution, nn.BatchNorm2d(outputs)]
+    return nn.Sequential(*layers, *([nn.ReLU()] if relu else []))
+
+
+def _last_conv(inputs: int) -> Any:
+    """The convolution that the study puts before global pooling: 3x3 to 1024, with a bias."""
+    from torch import nn
+
+    return nn.Sequential(nn.Conv2d(inputs, 1024, 3, padding=1), nn.ReLU())
+
+
+def _residual(inputs: int, outputs: int, stride: int = 1) -> Any:
+    """Two 3x3 convolutions around a shortcut; the shortcut is a 1x1 one where shapes differ."""
+    from torch import nn
+
+    class Residual(nn.Module):  # type: ignore[misc, unused-ignore]
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = _conv(inputs, outputs, 3, stride)
+            self.b = _conv(outputs, outputs, 3, relu=False)
+            same = stride == 1 and inputs == outputs
+            self.shortcut = nn.Identity() if same else _conv(inputs, outputs, 1, stride, relu=False)
+            self.relu = nn.ReLU()
+
+        def forward(self, x: Any) -> Any:
+            return self.relu(self.b(self.a(x)) + self.shortcut(x))
+
+    return Residual()
+
+
+def _inception(inputs: int, blocks: tuple[int, int, int, int, int, int]) -> Any:
+    import torch
+    from torch import nn
+
+    one, reduce3, three, reduce5, five, pooled = blocks
+
+    class Inception(nn.Module):  # type: ignore[misc, unused-ignore]
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = _conv(inputs, one, 1)
+            self.three = nn.Sequential(_conv(inputs, reduce3, 1), _conv(reduce3, three, 3))
+            self.five = nn.Sequential(_conv(inputs, reduce5, 1), _conv(reduce5, five, 5))
+            self.pooled = nn.Sequential(nn.MaxPool2d(3, 1, 1), _conv(inputs, pooled, 1))
+
+        def forward(self, x: Any) -> Any:
+            return torch.cat([self.one(x), self.three(x), self.five(x), self.pooled(x)], 1)
+
+    return Inception()
+
+
+def _vgg16() -> tuple[Any, int]:
+    from torch import nn
+
+    layers: list[Any] = []
+    inputs = 1
+    for stage, (outputs, count) in enumerate(((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)), 1):
+        for _ in range(count):
+            layers.append(_conv(inputs, outputs, 3))
+            inputs = outputs
+        if stage < 5:
+            layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, _last_conv(inputs)), 1024
+
+
+def _googlenet() -> tuple[Any, int]:
+    from torch import nn
+
+    layers: list[Any] = [_conv(1, 64, 7, 2), nn.MaxPool2d(3, 2, 1)]
+    layers += [_conv(64, 64, 1), _conv(64, 192, 3), nn.MaxPool2d(3, 2, 1)]
+    inputs = 192
+    for blocks in _INCEPTIONS:
+        if blocks is None:
+            layers.append(nn.MaxPool2d(3, 2, 1))
+            continue
+        layers.append(_inception(inputs, blocks))
+        inputs = blocks[0] + blocks[2] + blocks[4] + blocks[5]
+    return nn.Sequential(*layers, _last_conv(inputs)), 1024
+
+
+def _stages(first: int, kernel: int, stages: tuple[tuple[int, int], ...]) -> tuple[Any, int]:
+    """Stem, pool, then stages of residual blocks, each but the first at half the resolution."""
+    from torch import nn
+
+    layers: list[Any] = [_conv(1, first, kernel, 2), nn.MaxPool2d(3, 2, 1)]
+    inputs = first
+    for number, (outputs, count) in enumerate(stages):
+        for index in range(count):
+            layers.append(_residual(inputs, outputs, 2 if number and not index else 1))
+            inputs = outputs
+    return nn.Sequential(*layers), inputs
+
+
+def _resnet34() -> tuple[Any, int]:
+    return _stages(64, 7, ((64, 3), (128, 4), (256, 6), (512, 3)))
+
+
+def _small() -> tuple[Any, int]:
+    """The same graph as the built-in `smallcnn`: about 95 k parameters, 53 M MACs."""
+    return _stages(16, 3, ((16, 1), (32, 2), (64, 1)))
+
+
+_FEATURES: dict[str, Callable[[], tuple[Any, int]]] = {
+    "vgg16": _vgg16,
+    "googlenet": _googlenet,
+    "resnet34": _resnet34,
+    "small": _small,
+}
