@@ -243,10 +243,18 @@ def test_among_many_comparisons_a_chance_find_does_not_stand() -> None:
     assert isinstance(first, Ratio)
     assert first.verdict is Verdict.INCONCLUSIVE
     assert "not significant among 10 comparisons (Holm)" in first.cautions
-    assert with_holm([found]) == (found,)
+    assert first.runs_needed is not None
+    assert first.runs_needed > 5
+    (alone,) = with_holm([found])
+    assert alone == msgspec.structs.replace(found, p_adjusted=found.p_value)
 
 
 def test_a_clear_find_stands_among_many_and_predictions_are_not_counted() -> None:
     clear = compare(measured(FASTER_FIVE), measured(FIVE))
     bands = compare(predicted(1000, 900, 1100), predicted(4000, 3900, 4100, delegate=Delegate.CPU))
-    assert with_holm([clear, bands, clear]) == (clear, bands, clear)
+    corrected = with_holm([clear, bands, clear])
+    assert [getattr(r, "verdict", None) for r in corrected] == [Verdict.FASTER] * 3
+    assert corrected[1] == bands
+    p_values = [getattr(r, "p_adjusted", None) for r in corrected]
+    assert p_values[0] == pytest.approx(2 * (clear.p_value or 0))
+    assert p_values[1] is None
