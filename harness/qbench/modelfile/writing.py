@@ -34,7 +34,6 @@ _SCALARS = {"int32": "PrependInt32Slot", "bool": "PrependBoolSlot", "float32": "
 _TABLES = {table.name: table for table in OPTIONS_TABLES}
 _OFFSET = "PrependUOffsetTRelativeSlot"
 _CODE_OF_OLD_READERS = 127  # OperatorCode.deprecated_builtin_code is one byte
-_WEIGHT_SIGMA = 0.05  # keeps activations of deep networks finite: denormals and NaNs cost time
 _ALIGNMENT = 16  # schema.fbs: Buffer.data (force_align: 16)
 
 
@@ -44,7 +43,8 @@ def write(
     """The model as a file with its main subgraph. Deterministic in `seed`.
 
     A constant tensor holds its own `values`, those given here by tensor index, or random weights:
-    floats normal around 0, 8-bit integers over their range, 32-bit integers (biases) 0.
+    normal around 0 with a variance of 2 over the number of products that are added up (He et al.
+    2015), so that deep networks neither overflow nor saturate; 32-bit integers (biases) are 0.
     Raises ValueError for operators and types that the reader's tables do not name.
     """
     import flatbuffers
@@ -53,11 +53,14 @@ def write(
     random = np.random.default_rng(seed)
     builder = flatbuffers.Builder(max(1 << 16, model.weight_bytes * 2))
     main = model.main
-    buffers, home = [_table(builder, 1, {})], {}
+    buffers, home, depths = [_table(builder, 1, {})], {}, _depths(main)
     for tensor in main.tensors:
         if tensor.is_constant:
             given = None if values is None else values.get(tensor.index)
-            content = _content(tensor, random) if given is None else given.tobytes()
+            if given is None:
+                content = _content(tensor, depths.get(tensor.index, 1), random)
+            else:
+                content = given.tobytes()
             data = _bytes_vector(builder, content)
             home[tensor.index] = len(buffers)
             buffers.append(_table(builder, 3, {BufferSlot.DATA: (_OFFSET, data)}))
@@ -75,23 +78,33 @@ def write(
     return bytes(builder.Output())
 
 
-def _content(tensor: TensorInfo, random: np.random.Generator) -> bytes:
+def _depths(graph: SubgraphInfo) -> dict[int, int]:
+    """How many products with this tensor's values make one output."""
+    found = {}
+    for op in graph.ops:
+        shape = graph.tensors[op.inputs[1]].shape if op.macs and len(op.inputs) > 1 else ()
+        if shape:
+            outputs = shape[-1] if op.name == "DEPTHWISE_CONV_2D" else shape[0]
+            found[op.inputs[1]] = max(1, prod(shape) // outputs)
+    return found
+
+
+def _content(tensor: TensorInfo, depth: int, random: np.random.Generator) -> bytes:
     import numpy as np
 
-    count = prod(tensor.shape)
     if tensor.values is not None:
         return np.array(tensor.values, tensor.dtype).tobytes()
-    if tensor.dtype == "float32":
-        return (random.standard_normal(count, np.float32) * np.float32(_WEIGHT_SIGMA)).tobytes()
-    if tensor.dtype == "float16":
-        floats = random.standard_normal(count, np.float32) * np.float32(_WEIGHT_SIGMA)
-        return floats.astype(np.float16).tobytes()
-    if tensor.dtype == "int8":
-        return random.integers(-127, 128, count, np.int8).tobytes()
-    if tensor.dtype == "uint8":
-        return random.integers(0, 256, count, np.uint8).tobytes()
     if tensor.dtype == "int32":
-        return bytes(4 * count)
+        return bytes(4 * prod(tensor.shape))
+    floats = random.standard_normal(prod(tensor.shape), np.float32)
+    floats *= np.float32((2 / depth) ** 0.5)
+    if tensor.dtype in ("float32", "float16"):
+        return floats.astype(tensor.dtype).tobytes()
+    if tensor.dtype in ("int8", "uint8") and tensor.quantization is not None:
+        floats /= np.float32(tensor.quantization.scale)
+        middle = 128 if tensor.dtype == "uint8" else 0
+        integers = np.clip(np.rint(floats), -127, 127) + np.float32(middle)
+        return integers.astype(tensor.dtype).tobytes()
     raise ValueError(f"tensor {tensor.name}: no random weights of type {tensor.dtype}")
 
 
