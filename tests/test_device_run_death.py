@@ -108,6 +108,9 @@ def test_restore_ends_what_runs_and_puts_the_settings_back_of_each_device(desk36
         killed_in_the_middle(desk36, "left-over", "--rest", "30")
         assert settings_of("left-over") != before
         assert is_at_work("left-over")
+        refused = desk36.qbench("devices", "clean")
+        assert refused.returncode == 3
+        assert "qbench devices restore" in refused.stderr
         restored = desk36.qbench("devices", "restore")
         assert restored.returncode == 0, restored.stderr
         assert settings_of("left-over") == before
@@ -140,9 +143,20 @@ def test_devices_are_listed_examined_and_cleaned(desk: Desk) -> None:
         assert len(told) >= 6, told
         assert "sd865" in examined.stdout
 
+        old = (f"runner-{'0' * 16}", f"libraries-{'1' * 16}")
+        mine = "runner-up"  # qbench makes no folder of that name
+        for name in (*old, mine):
+            folder = f"/data/local/tmp/qbench/{name}"
+            desk.shell(here, f"mkdir {folder}; head -c 3000000 /dev/zero >{folder}/f")
+        (runner,) = [p for p in base.glob("runner-*") if p.name not in (*old, mine)]
         cleaned = desk.qbench("devices", "clean")
         assert cleaned.returncode == 0, cleaned.stderr
-        assert "freed" in cleaned.stdout
+        assert cleaned.stdout.startswith(f"{here.address}: ")
+        assert sorted(p.name for p in base.iterdir() if p.is_dir()) == sorted(
+            ["sessions", mine, runner.name]
+        )
+        freed = float(cleaned.stdout.split()[1])
+        assert freed > 6, cleaned.stdout  # MB: the folders and the model
         assert "0 B freed" in desk.qbench("devices", "clean").stdout
         assert settings_of("here") == before
 

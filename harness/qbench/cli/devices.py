@@ -42,13 +42,15 @@ def devices(context: click.Context, as_json: bool) -> None:
 @devices.command()
 @serials_option
 def clean(serials: tuple[str, ...]) -> None:
-    """Remove the models and tools that qbench keeps on devices."""
+    """Remove models, tools, libraries and old runners that qbench keeps on devices."""
     from qbench.adb.cache import DeviceCache
+    from qbench.android import cleaning
     from qbench.cli import hardware
     from qbench.units import format_bytes
 
     for serial in hardware.usable_serials(serials):
-        freed_bytes = DeviceCache(hardware.transport(serial)).clean()
+        transport = hardware.transport(serial)
+        freed_bytes = cleaning.clean(transport, DeviceCache(transport))
         click.echo(f"{serial}: {format_bytes(freed_bytes)} freed")
 
 
