@@ -1,0 +1,133 @@
+"""What a report is made from: values only. Whoever has files reads them before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from qbench.records import ComputeUnit, Plan, RunRecord, SessionInfo, Summary
+from qbench.report.row import Row
+from qbench.report.simulation import Answer
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """What was seen at one moment of a run. `at` is UTC, ISO 8601."""
+
+    at: str
+    temperature_c: float | None = None
+    cpu_khz: int | None = None
+    is_throttled: bool = False
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One session. `name` is its folder's; no two sessions of a report share one."""
+
+    name: str
+    info: SessionInfo
+    plan: Plan
+    records: tuple[RunRecord, ...]
+    rows: tuple[Row, ...]
+    looks: dict[str, tuple[Look, ...]] = {}  # by device, while runs went on
+
+
+class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
+    """The simulator's account of one model on one delegate, operator by operator."""
+
+    device: str
+    title: str
+    model_sha256: str
+    answer: Answer
+
+
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a model's file, as it was when the report was made."""
+
+    name: str
+    precision: str
+    sha256: str
+    file_bytes: int
+    weight_bytes: int
+    activation_bytes: int | None
+    macs: int | None
+    operators: int
+
+
+class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
+    """How right a model's answers are: a share, and of how many inputs of what."""
+
+    model_sha256: str
+    metric: str
+    ratio: float
+    samples: int
+    dataset: str
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a report tells. `missing` says in words what could not be looked up, and why."""
+
+    title: str
+    made_at: str  # UTC, ISO 8601
+    qbench_version: str
+    sessions: tuple[Session, ...]
+    foreseen: tuple[Foreseen, ...] = ()
+    models: tuple[ModelFacts, ...] = ()
+    accuracies: tuple[Accuracy, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A case as the report shows it. `anchor` is its link within the page."""
+
+    session: Session
+    row: Row
+    anchor: str
+
+    @property
+    def summary(self) -> Summary:
+        return self.row.summary
+
+    @property
+    def unit(self) -> ComputeUnit | None:
+        """The unit that ran most of it; None: nobody knows."""
+        return main_unit(self.row.summary)
+
+
+def main_unit(summary: Summary) -> ComputeUnit | None:
+    placement = summary.placement
+    if placement is None or not placement.executed_by:
+        return None
+    if placement.nodes is None:
+        return placement.executed_by[0]
+    counts = {
+        ComputeUnit.NPU: placement.nodes.npu,
+        ComputeUnit.GPU: placement.nodes.gpu,
+        ComputeUnit.CPU: placement.nodes.cpu,
+    }
+    return max(counts, key=lambda unit: counts[unit])
+
+
+def lines(content: Content) -> tuple[Line, ...]:
+    """Every case of every session, in their order, each with an anchor of its own."""
+    taken: set[str] = set()
+    return tuple(
+        Line(session=session, row=row, anchor=_anchor(row.summary.case.case_id, taken))
+        for session, row in _rows(content)
+    )
+
+
+def _rows(content: Content) -> Iterator[tuple[Session, Row]]:
+    for session in content.sessions:
+        for row in session.rows:
+            yield session, row
+
+
+def _anchor(case_id: str, taken: set[str]) -> str:
+    base = "case-" + (re.sub(r"[^A-Za-z0-9._-]+", "-", case_id).strip("-") or "x")
+    anchor, number = base, 1
+    while anchor in taken:
+        number += 1
+        anchor = f"{base}.{number}"
+    taken.add(anchor)
+    return anchor

@@ -1,0 +1,166 @@
+"""A plot as data. The page's script draws it, in the colours of the theme that is on.
+
+A colour is a custom property's name (`--npu`), replaced when it is drawn. Figures of many rows
+have several pages of which one is shown; a plot's data can be read as a table as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from qbench.records import ComputeUnit
+from qbench.report.html.markup import Html, join, script_data, tag
+from qbench.report.html.table import Table
+
+ROWS_PER_PAGE = 36
+ROW_PX = 26
+_AIR = 0.04  # beside the outermost point, in decades
+
+COLOURS = {
+    ComputeUnit.CPU: "--cpu",
+    ComputeUnit.GPU: "--gpu",
+    ComputeUnit.NPU: "--npu",
+    None: "--unknown",
+}
+SYMBOLS = {
+    ComputeUnit.CPU: "circle",
+    ComputeUnit.GPU: "square",
+    ComputeUnit.NPU: "diamond",
+    None: "cross",
+}
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One drawing. `columns` name what the table beside it shows: (head, key of the trace)."""
+
+    label: str
+    traces: Sequence[dict[str, Any]]
+    layout: dict[str, Any]
+    height_px: int = 320
+    columns: Sequence[tuple[str, str]] = ()
+
+
+def draw(
+    name: str,
+    title: str,
+    caption: Html | str,
+    pages: Sequence[Page],
+    *,
+    what: str,
+    legend: Html | None = None,
+    choose: str = "Models",
+    table: Table | None = None,
+) -> Html:
+    """`what` says in words what the plot shows, for those who cannot see it; `table` stands in
+    for it, else the script makes one of its data."""
+    data = [
+        {
+            "data": page.traces,
+            "layout": page.layout,
+            "height": page.height_px,
+            "columns": page.columns,
+        }
+        for page in pages
+    ]
+    chooser = None
+    if len(pages) > 1:
+        options = [tag("option", page.label, value=n) for n, page in enumerate(pages)]
+        chooser = tag(
+            "label",
+            f"{choose} ",
+            tag("select", options, cls="page", id=f"{name}-page"),
+            cls="field",
+        )
+    alternative = tag(
+        "details",
+        tag("summary", "The same as a table"),
+        table.render() if table is not None else tag("div", cls="made"),
+        cls="as-table",
+    )
+    return tag(
+        "figure",
+        tag("figcaption", tag("h3", title), tag("p", caption)),
+        tag("div", chooser, legend, cls="bar") if chooser or legend else None,
+        tag(
+            "div",
+            cls="canvas",
+            role="img",
+            aria_label=what,
+            style=f"min-height:{pages[0].height_px}px",
+        ),
+        alternative,
+        script_data(f"{name}-data", data),
+        id=name,
+        cls="plot",
+    )
+
+
+def unit_legend(units: Sequence[ComputeUnit | None], *, measured: bool, simulated: bool) -> Html:
+    """Who ran it, by colour and shape; how it is known, by filling."""
+    words = {None: "not told"} | {unit: unit.upper() for unit in ComputeUnit}
+    order = [unit for unit in (*ComputeUnit, None) if unit in units]
+    keys = [
+        tag("li", tag("i", cls=f"key {unit or 'unknown'}", aria_hidden="true"), words[unit])
+        for unit in order
+    ]
+    if measured:
+        keys.append(
+            tag("li", tag("i", cls="key solid", aria_hidden="true"), "measured, 95 % interval")
+        )
+    if simulated:
+        keys.append(
+            tag("li", tag("i", cls="key hatched", aria_hidden="true"), "SIMULATED, 90 % band")
+        )
+    return tag("ul", keys, cls="legend")
+
+
+def rows_axis(labels: Sequence[str], heads: Sequence[tuple[float, str]]) -> dict[str, Any]:
+    """A y axis of named rows, the first on top, and headings between them as annotations."""
+    return {
+        "yaxis": {
+            "tickmode": "array",
+            "tickvals": [n for n, label in enumerate(labels) if label],
+            "ticktext": [label for label in labels if label],
+            "range": [len(labels) - 0.4, -0.6],
+            "showgrid": False,
+            "zeroline": False,
+            "fixedrange": True,
+        },
+        "annotations": [
+            {
+                "text": f"<b>{text}</b>",
+                "x": 0,
+                "y": y,
+                "xref": "paper",
+                "yref": "y",
+                "xanchor": "left",
+                "yanchor": "middle",
+                "showarrow": False,
+                "font": {"color": "--ink"},
+            }
+            for y, text in heads
+        ],
+    }
+
+
+def log_axis(title: str, values: Sequence[float]) -> dict[str, Any]:
+    """A logarithmic axis with ticks at 1, 2 and 5 times powers of ten, written in full."""
+    low, high = min(values), max(values)
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    ticks = [digit * 10.0**power for power in range(first, last + 1) for digit in (1, 2, 5)]
+    return {
+        "type": "log",
+        "title": {"text": title},
+        "tickmode": "array",
+        "tickvals": ticks,
+        "ticktext": [f"{tick:g}" for tick in ticks],
+        "range": [math.log10(low) - _AIR, math.log10(high) + _AIR],
+    }
+
+
+def section(name: str, title: str, *parts: Html | str | None) -> Html:
+    return tag("section", tag("h2", title), join(*parts), id=name, aria_label=title)

@@ -1,0 +1,205 @@
+"""What happened when: every run's latency, and the device's temperature and clocks beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from qbench.records import (
+    ComputeUnit,
+    DeviceState,
+    InvokeSamples,
+    Measurement,
+    Origin,
+    RunRecord,
+    Taint,
+)
+from qbench.report.html.content import Content, Line, Session
+from qbench.report.html.figure import COLOURS, SYMBOLS, Page, draw, section
+from qbench.report.html.markup import Html, in_plot, tag
+from qbench.report.html.rowplot import model_title, row_label
+from qbench.units import printable
+
+
+class Dot(msgspec.Struct, frozen=True):
+    """One run: when it started, and how far its median is from that of its case."""
+
+    minute: float
+    percent: float
+    line: Line
+    is_throttled: bool
+
+
+def render(content: Content, lines: Sequence[Line]) -> Html | None:
+    by_case = {(line.session.name, line.summary.case.case_id): line for line in lines}
+    pages = [
+        page
+        for session in content.sessions
+        for device in _devices(session)
+        if (page := _page(session, device, by_case)) is not None
+    ]
+    if not pages:
+        return None
+    has_heat = any(len(page.layout) and "yaxis2" in page.layout for page in pages)
+    note = (
+        None
+        if has_heat
+        else tag(
+            "p", "Temperature and clocks could not be read, so they are not drawn.", cls="absent"
+        )
+    )
+    plot = draw(
+        "plot-timeline",
+        "Latency over time",
+        "Each dot is a run, as its distance from the median of its case. If dots rise while "
+        "temperature rises or clocks fall, heat is the reason; such runs are ringed.",
+        pages,
+        what="Run medians over the minutes of the session, with temperature and clocks below.",
+        choose="Device",
+    )
+    return section("timeline", "Timeline", note, plot)
+
+
+def _devices(session: Session) -> list[tuple[str, Origin]]:
+    found = [(row.summary.case.device, row.summary.case.origin) for row in session.rows]
+    return [key for key in dict.fromkeys(found) if key[1] is not Origin.SIMULATED]
+
+
+def _page(
+    session: Session, device: tuple[str, Origin], by_case: dict[tuple[str, str], Line]
+) -> Page | None:
+    mine = []
+    for record in session.records:
+        line = by_case.get((session.name, record.case_id))
+        if line is not None and (line.summary.case.device, line.summary.case.origin) == device:
+            mine.append((record, line))
+    if not mine:
+        return None
+    start = min(_time(record.started_at) for record, _ in mine)
+    dots = [dot for record, line in mine if (dot := _dot(record, line, start)) is not None]
+    if not dots:
+        return None
+    records = [record for record, _ in mine]
+    below = [
+        *_panel(session, device, records, start, "temperature_c", "\N{DEGREE SIGN}C", 1, "--warm"),
+        *_panel(session, device, records, start, "cpu_khz", "MHz", 1e-3, "--ink-2"),
+    ]
+    layout: dict[str, Any] = {
+        "xaxis": {"title": {"text": "minutes"}, "anchor": "free", "position": 0}
+    }
+    height = 0.62 if len(below) == 2 else 0.5
+    heights = [(1 - (height if below else 1), 1.0)]
+    heights += (
+        [(0.0, 0.42)] if len(below) == 1 else [(0.32, 0.56 - 0.22), (0.0, 0.26)][: len(below)]
+    )
+    if len(below) == 2:
+        heights = [(0.62, 1.0), (0.32, 0.54), (0.0, 0.24)]
+    layout["yaxis"] = {"title": {"text": "% from median"}, "domain": list(heights[0])}
+    traces = list(_traces(dots))
+    for n, (trace, unit) in enumerate(below, 2):
+        traces.append(trace | {"yaxis": f"y{n}"})
+        layout[f"yaxis{n}"] = {"title": {"text": unit}, "domain": list(heights[n - 1])}
+    name = printable(f"{device[0]} ({device[1]})")
+    return Page(
+        label=f"{name}, {session.name}" if session.name else name,
+        traces=traces,
+        layout=layout,
+        height_px=300 + 110 * len(below),
+        columns=(("run", "text"), ("minute", "x"), ("value", "y")),
+    )
+
+
+def _dot(record: RunRecord, line: Line, start: datetime) -> Dot | None:
+    outcome = record.outcome
+    p50_us = line.summary.p50_us
+    if not isinstance(outcome, Measurement) or p50_us is None:
+        return None
+    mine_us: float | None
+    if isinstance(outcome.invokes, InvokeSamples):
+        mine_us = median(outcome.invokes.latencies_us)
+    else:
+        mine_us = outcome.invokes.p50_us or outcome.invokes.avg_us
+    if mine_us is None:
+        return None
+    minute = (_time(record.started_at) - start).total_seconds() / 60
+    return Dot(
+        minute=round(minute, 3),
+        percent=round((mine_us / p50_us - 1) * 100, 2),
+        line=line,
+        is_throttled=Taint.THERMAL in outcome.taints
+        or any(bool(s and s.thermal_status) for s in (record.before, record.after)),
+    )
+
+
+def _traces(dots: Sequence[Dot]) -> Iterator[dict[str, Any]]:
+    groups: dict[ComputeUnit | None, list[Dot]] = {}
+    for dot in dots:
+        groups.setdefault(dot.line.unit, []).append(dot)
+    for unit, members in groups.items():
+        yield {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [dot.minute for dot in members],
+            "y": [dot.percent for dot in members],
+            "text": [
+                in_plot(f"{model_title(dot.line.summary.case)} {row_label(dot.line)}")
+                + (", throttled" if dot.is_throttled else "")
+                for dot in members
+            ],
+            "hovertemplate": "%{text}, minute %{x:.1f}: %{y:+.1f} %<extra></extra>",
+            "marker": {
+                "color": COLOURS[unit],
+                "symbol": SYMBOLS[unit],
+                "size": 8,
+                "opacity": 0.75,
+                "line": {
+                    "color": "--bad",
+                    "width": [2.5 if dot.is_throttled else 0 for dot in members],
+                },
+            },
+        }
+
+
+def _panel(
+    session: Session,
+    device: tuple[str, Origin],
+    records: Sequence[RunRecord],
+    start: datetime,
+    field: str,
+    unit: str,
+    scale: float,
+    colour: str,
+) -> list[tuple[dict[str, Any], str]]:
+    """A curve of one thing over time, if the device tells it."""
+    seen: list[tuple[float, float]] = []
+    for record in records:
+        moment = _time(record.started_at)
+        for state in (record.before,):
+            value = getattr(state, field) if isinstance(state, DeviceState) else None
+            if value is not None:
+                seen.append(((moment - start).total_seconds() / 60, value * scale))
+    for look in session.looks.get(device[0], ()):
+        value = getattr(look, field)
+        if value is not None:
+            seen.append(((_time(look.at) - start).total_seconds() / 60, value * scale))
+    if not seen:
+        return []
+    seen.sort()
+    trace = {
+        "type": "scatter",
+        "mode": "lines+markers" if len(seen) < 400 else "lines",
+        "x": [round(minute, 3) for minute, _ in seen],
+        "y": [round(value, 1) for _, value in seen],
+        "line": {"color": colour, "width": 1.5},
+        "marker": {"color": colour, "size": 4},
+        "hovertemplate": f"minute %{{x:.1f}}: %{{y:.1f}} {unit}<extra></extra>",
+    }
+    return [(trace, unit)]
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
