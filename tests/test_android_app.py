@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fakes.local_lab import CPU, NNAPI, Lab, numbers_of
 from qbench import formats
-from qbench.android import tools
+from qbench.android import options, tools
+from qbench.android.backend import AndroidBackend
 from qbench.errors import CommandError, InputError
-from qbench.records import Delegate, Failure, Measurement
+from qbench.records import Case, Delegate, Failure, Measurement, PlannedRun
 
 ACTIVITY = "org.tensorflow.lite.benchmark/.BenchmarkModelActivity"
 
@@ -53,6 +56,12 @@ esac""",
         self._program("logcat", f"cat {state}/log")
         self.state = state
 
+    def backend(
+        self, runs: Sequence[tuple[PlannedRun, Case]] = (), **options: Any
+    ) -> AndroidBackend:
+        app = {"is_app": True, "benchmark_binary": None, "benchmark_apk": self.tool}
+        return super().backend(runs, **app | options)
+
     def _program(self, name: str, body: str) -> None:
         path = self.phone.bin / name
         path.unlink(missing_ok=True)
@@ -66,7 +75,7 @@ def lab(tmp_path: Path) -> AppLab:
 
 
 def test_the_app_is_installed_once_and_its_log_is_the_runs_output(lab: AppLab) -> None:
-    outputs = lab.perform(lab.runs(CPU, repetitions=2), is_app=True)
+    outputs = lab.perform(lab.runs(CPU, repetitions=2))
     assert numbers_of(outputs) == [1035, 1035]
     assert (lab.state / "installs").read_text() == "install -r -d -g -S 11\n"
     assert (lab.state / "base.apk").read_bytes() == lab.tool.read_bytes()
@@ -78,12 +87,12 @@ def test_the_app_is_installed_once_and_its_log_is_the_runs_output(lab: AppLab) -
     assert isinstance(told, Measurement)
     assert told.cpu_time_us is None, "what was seen of the starter says nothing of the app"
     lab.assert_as_before()
-    lab.perform(lab.runs(CPU), is_app=True, session="again")
+    lab.perform(lab.runs(CPU), session="again")
     assert len((lab.state / "installs").read_text().splitlines()) == 1
 
 
 def test_the_app_lists_the_accelerators_too(lab: AppLab) -> None:
-    (output,) = lab.perform(lab.runs(NNAPI), is_app=True)
+    (output,) = lab.perform(lab.runs(NNAPI))
     assert output.asked is not None
     assert output.asked.accelerator == "qti-dsp"
     assert isinstance(formats.outcome(output), Measurement)
@@ -91,14 +100,14 @@ def test_the_app_lists_the_accelerators_too(lab: AppLab) -> None:
 
 def test_an_app_that_fails_is_a_failed_run(lab: AppLab) -> None:
     lab.program.write_text(f"#!{lab.phone.bin / 'sh'}\nprint 'ERROR: Benchmarking failed.'\n")
-    told = formats.outcome(lab.perform(lab.runs(CPU), is_app=True)[0])
+    told = formats.outcome(lab.perform(lab.runs(CPU))[0])
     assert isinstance(told, Failure)
     assert told.error == "RunnerCrashedError"
 
 
 def test_an_app_that_hangs_is_stopped(lab: AppLab) -> None:
     lab.program.write_text(f"#!{lab.phone.bin / 'sh'}\nprint STARTING!\n")
-    told = formats.outcome(lab.perform(lab.runs(CPU, timeout_s=1), is_app=True)[0])
+    told = formats.outcome(lab.perform(lab.runs(CPU, timeout_s=1))[0])
     assert isinstance(told, Failure)
     assert told.error == "CommandTimeoutError"
     assert not (lab.state / "pid").exists()
@@ -107,7 +116,7 @@ def test_an_app_that_hangs_is_stopped(lab: AppLab) -> None:
 def test_a_device_that_refuses_the_app_says_why(lab: AppLab) -> None:
     lab._program("pm", "[ $1 = install ] && print 'Failure [INSTALL_FAILED_USER_RESTRICTED]'")
     with pytest.raises(CommandError, match="INSTALL_FAILED_USER_RESTRICTED"):
-        lab.perform(lab.runs(CPU), is_app=True)
+        lab.perform(lab.runs(CPU))
 
 
 def test_the_app_cannot_be_given_libraries(lab: AppLab) -> None:
@@ -115,7 +124,7 @@ def test_the_app_cannot_be_given_libraries(lab: AppLab) -> None:
     folder.mkdir()
     for name in ("TFLiteDelegate", "Dsp", "DspV66Stub", "DspV66Skel", "System"):
         (folder / f"libQnn{name}.so").write_bytes(b"x")
-    (output,) = lab.perform(lab.runs(Delegate.QNN), is_app=True, qnn_libraries=folder)
+    (output,) = lab.perform(lab.runs(Delegate.QNN), qnn_libraries=folder)
     assert output.error is not None
     assert output.error.error == "NotDelegatedError"
 
@@ -129,3 +138,23 @@ def test_what_is_no_apk_is_refused(tmp_path: Path) -> None:
     address = tools.address("arm64-v8a", is_app=True)
     assert address is not None
     assert address.endswith("android_aarch64_benchmark_model.apk")
+
+
+def test_an_apk_that_is_named_is_the_app_and_a_program_beside_it_a_contradiction() -> None:
+    told = options.load({"benchmark_apk": "/x/y.apk"})
+    assert (told.is_app, told.benchmark_apk) == (True, Path("/x/y.apk"))
+    assert not options.load({"benchmark_binary": "/x/y"}).is_app
+    with pytest.raises(InputError, match="is a program, and the app was asked for") as caught:
+        options.load({"benchmark_binary": "/x/y", "is_app": True})
+    assert "--benchmark-apk" in (caught.value.hint or "")
+
+
+def test_without_an_app_the_hint_says_what_to_fetch_and_where_to_put_it(tmp_path: Path) -> None:
+    environ = {"XDG_CACHE_HOME": str(tmp_path)}
+    with pytest.raises(InputError, match=r"benchmark_model\.apk for arm64-v8a") as caught:
+        tools.find("arm64-v8a", environ=environ, is_app=True)
+    hint = caught.value.hint or ""
+    assert "qbench tools fetch --app" in hint
+    assert "android_aarch64_benchmark_model.apk and put it at" in hint
+    assert str(tools.cache_path("arm64-v8a", environ, is_app=True)) in hint
+    assert "--benchmark-apk FILE or QBENCH_BENCHMARK_APK_ARM64_V8A" in hint

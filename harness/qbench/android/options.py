@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from qbench.errors import StoreError
+from qbench.errors import InputError, StoreError
 from qbench.records import Taint
 
 
@@ -16,8 +16,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """`is_strict`: nothing runs on a device with a taint that is not in `accepted`.
 
     `cool_to_c`: the temperature of the device's body (or battery) below which a run may start;
-    None: 1 C above that at the session's start. `virtual_binary` is the tool on qbench's virtual
-    devices where `benchmark_binary` is not given. `hold_s`: how long the device is kept while
+    None: 1 C above that at the session's start. `virtual_binary` and `virtual_apk` are the tool on
+    qbench's virtual devices where `benchmark_binary` or `benchmark_apk` is not given. `hold_s`: how long the device is kept while
     another qbench waits for it. `patience_s`: how long a lost device is waited for.
     """
 
@@ -25,7 +25,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     accepted: frozenset[Taint] = frozenset()
     is_fallback_allowed: bool = False
     benchmark_binary: Path | None = None
+    benchmark_apk: Path | None = None
     virtual_binary: Path | None = None
+    virtual_apk: Path | None = None
     hexagon_libraries: Path | None = None
     qnn_libraries: Path | None = None
     nnapi_accelerator: str | None = None
@@ -43,13 +45,22 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 def load(given: Mapping[str, Any]) -> Options:
     """The options from their JSON form (paths as text), as session.json keeps them.
 
-    Raises StoreError when they are not of this version.
+    An APK that is named is run as the app. Raises StoreError when they are not of this version,
+    InputError for some that contradict each other.
     """
 
     def decode(kind: type, value: object) -> object:
         return Path(value) if kind is Path and isinstance(value, str) else value
 
     try:
-        return msgspec.convert(given, Options, dec_hook=decode)
+        options = msgspec.convert(given, Options, dec_hook=decode)
     except msgspec.ValidationError as error:
         raise StoreError(f"device options: not of this version of qbench: {error}") from error
+    if options.benchmark_apk is not None:
+        options = msgspec.structs.replace(options, is_app=True)
+    if options.is_app and options.benchmark_binary is not None:
+        raise InputError(
+            f"{options.benchmark_binary}: is a program, and the app was asked for",
+            hint="--benchmark-apk FILE names the app; without --app the program runs",
+        )
+    return options

@@ -29,6 +29,7 @@ _FILES = {
     "arm64-v8a": "android_aarch64_benchmark_model",
     "armeabi-v7a": "android_arm_benchmark_model",
 }
+DEFAULT_ABI = "arm64-v8a"  # of every device with Android 12 or later that is a phone
 _ELF_MACHINES = {"arm64-v8a": 183, "armeabi-v7a": 40, "x86_64": 62, "x86": 3}
 _MACHINE_NAMES = {183: "64-bit ARM", 40: "32-bit ARM", 62: "x86-64", 3: "x86"}
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -81,7 +82,10 @@ def find(
         path, whence = place, "cache"
     else:
         what = f"benchmark_model{'.apk' if is_app else ''} for {abi}"
-        raise InputError(f"{what}: there is none here", hint=_how_to_get(abi, place, is_app=is_app))
+        hint = _how_to_get(abi, place, is_app=is_app)
+        if abi in _FILES:
+            hint = f"qbench tools fetch{_words_of(abi, is_app=is_app)}; or {hint}"
+        raise InputError(f"{what}: there is none here", hint=hint)
     return _examined(path, abi, whence, is_any_machine=is_any_machine, is_app=is_app)
 
 
@@ -133,7 +137,7 @@ def fetch(
     except (OSError, urllib.error.URLError) as error:
         reason = getattr(error, "reason", None) or error
         raise InputError(
-            f"benchmark_model for {abi}: cannot be fetched: {reason}",
+            f"{source}: cannot be fetched: {reason}",
             hint=_how_to_get(abi, place, is_app=is_app),
         ) from error
     finally:
@@ -144,10 +148,15 @@ def fetch(
 def _how_to_get(abi: str, place: Path, *, is_app: bool) -> str:
     source = address(abi, is_app=is_app)
     variable = variable_of(abi, is_app=is_app)
-    own = f"--benchmark-binary FILE or {variable} names one of your own"
+    own = f"{'--benchmark-apk' if is_app else '--benchmark-binary'} FILE or {variable} names yours"
     if source is None:
         return f"there is no official build for {abi}; {own}"
-    return f"qbench tools fetch; or download {source} and put it at {place}; {own}"
+    return f"download {source} and put it at {place}; or {own}"
+
+
+def _words_of(abi: str, *, is_app: bool) -> str:
+    """What `qbench tools fetch` has to be told for this one."""
+    return ("" if abi == DEFAULT_ABI else f" --abi {abi}") + (" --app" if is_app else "")
 
 
 def _download(source: str, target: Path) -> None:

@@ -19,8 +19,6 @@ from qbench.android.options import Options
 from qbench.formats.runner import Snapshot
 from qbench.records import Case, Delegate, Precision
 
-_DEFAULT_ABI = "arm64-v8a"  # of every device with Android 12 or later that is a phone
-
 
 class Cached(Protocol):
     @property
@@ -79,15 +77,15 @@ class Workload:
     @cached_property
     def tool(self) -> tools.Tool:
         """Raises InputError when there is none."""
-        is_virtual = self._identity.is_virtual
-        explicit = self._options.benchmark_binary
+        options, is_virtual = self._options, self._identity.is_virtual
+        explicit = options.benchmark_apk if options.is_app else options.benchmark_binary
         if explicit is None and is_virtual:
-            explicit = self._options.virtual_binary
+            explicit = options.virtual_apk if options.is_app else options.virtual_binary
         return tools.find(
-            self._identity.info.abi or _DEFAULT_ABI,
+            self._identity.info.abi or tools.DEFAULT_ABI,
             explicit=explicit,
             is_any_machine=is_virtual,
-            is_app=self._options.is_app,
+            is_app=options.is_app,
         )
 
     @cached_property

@@ -40,6 +40,17 @@ threads_option = click.option(
 )
 
 
+def sustained(function: _F) -> _F:
+    """Of a load that goes on, for `simulate`."""
+    for option in (
+        click.option("--seed", type=int, help="Of what is random with --duration. Default: 0."),
+        click.option("--ambient", help="With --duration: the air around the device. Default: 25C."),
+        click.option("--duration", help="90s, 10min, 1h of back-to-back invokes, by the minute."),
+    ):
+        function = option(function)
+    return function
+
+
 def planning(function: _F) -> _F:
     """All options that make a plan, for `run` and `plan`."""
     for option in (
@@ -105,6 +116,13 @@ def on_device(function: _F) -> _F:
         click.option("--nnapi-accelerator", help="One of those that the device lists."),
         click.option("--qnn-libraries", type=file, help="Folder with the QNN delegate's files."),
         click.option("--hexagon-libraries", type=file, help="Folder with the Hexagon libraries."),
+        click.option("--benchmark-apk", type=file, help="The app to run there; means --app."),
+        click.option(
+            "--app",
+            "is_app",
+            is_flag=True,
+            help="benchmark_model as an app (APK): no taskset; its GPU may be faster.",
+        ),
         click.option("--benchmark-binary", type=file, help="The benchmark_model to run there."),
         click.option(
             "--allow-fallback",

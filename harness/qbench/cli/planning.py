@@ -11,6 +11,7 @@ import msgspec
 
 from qbench import models as model_names
 from qbench import plan
+from qbench.android import options as device_options
 from qbench.cli import perform
 from qbench.cli.backends import Key
 from qbench.cli.hardware import HOST, Place
@@ -37,11 +38,16 @@ NOTHING_ASKED: dict[str, Any] = dict.fromkeys(Asked.__struct_fields__)
 
 
 def split(asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options of runs on devices, as session.json keeps them, and the planning options."""
+    """The options of runs on devices, as session.json keeps them, and the planning options.
+
+    Raises InputError for options that contradict each other.
+    """
     planned = {name: asked[name] for name in Asked.__struct_fields__}
     given = {name: value for name, value in asked.items() if name not in planned}
     files = {n: str(Path(v).resolve()) for n, v in given.items() if isinstance(v, Path)}
-    return {n: v for n, v in (given | files).items() if v is not None}, planned
+    told = {n: v for n, v in (given | files).items() if v is not None}
+    device_options.load(told)  # what contradicts itself is told before anything runs
+    return told, planned
 
 
 def merge(asked: Asked) -> plan.PlanSpec:
