@@ -87,7 +87,9 @@ def predict_folder(count: int) -> tuple[float, float]:
         folder = Path(name)
         write_folder(folder, count)
         start = time.process_time()
-        _, answers = simulating.ask([name], "sd865", ["cpu"], [], None, [], [], None)
+        _, answers = simulating.ask(
+            simulating.Question(names=[name], device="sd865", delegates=["cpu"])
+        )
         whole_s = time.process_time() - start
         assert len(answers) == count
         oracle = simulator.Oracle(load("sd865"))

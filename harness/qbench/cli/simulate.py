@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from qbench.cli import options
 
 
 @click.command()
-@click.argument("models", nargs=-1, required=True, metavar="MODEL|FOLDER...")
+@click.argument("names", nargs=-1, required=True, metavar="MODEL|FOLDER...")
 @click.option("--device", "-d", required=True, help="A profile's name, or a profile's file.")
 @options.delegate_option
 @options.precision_option
@@ -26,34 +28,29 @@ from qbench.cli import options
     help="prime=1.8GHz, gpu=400MHz: a cluster of the profile, or its GPU.",
 )
 @click.option("--ops/--no-ops", default=None, help="Per operator. Default: for one model.")
+@options.sustained
 @options.json_flag
-@click.option("--csv", "as_csv", is_flag=True, help="A line per model, delegate, threads.")
-def simulate(
-    models: tuple[str, ...],
-    device: str,
-    delegates: tuple[str, ...],
-    precisions: tuple[str, ...],
-    threads: str | None,
-    suppositions: tuple[str, ...],
-    clocks: tuple[str, ...],
-    ops: bool | None,
-    as_json: bool,
-    as_csv: bool,
-) -> int:
+@click.option("--csv", "as_csv", is_flag=True, help="A line per answer, or per minute of it.")
+def simulate(as_json: bool, as_csv: bool, **question: Any) -> int:
     """Predict the latency of each MODEL (a file, a folder, a model's name) on --device, with its
-    90 % band and tier. Nothing is measured, nothing is random."""
-    from qbench.cli import console, exit_codes, simulating
+    90 % band and tier. Nothing is measured; nothing is random without --duration, which tells
+    minute by minute what heat does to a load that goes on."""
+    from qbench.cli import console, exit_codes, simulating, sustaining
     from qbench.records import Failure
-    from qbench.report import simulation as report
+    from qbench.report import simulation, sustained
 
-    asked, answers = simulating.ask(
-        models, device, delegates, precisions, threads, suppositions, clocks, ops
-    )
-    if as_csv:
-        click.echo(report.render_csv(asked, answers), nl=False)
-    elif as_json:
-        click.echo(report.render_json(asked, answers))
+    asked = simulating.Question(**question)
+    report: Any
+    told: tuple[Any, list[Any]]
+    if asked.duration is None:
+        report, told = simulation, simulating.ask(asked)
     else:
-        report.print_answers(console.stdout(), asked, answers)
-    failed = any(isinstance(a.outcome, Failure) for a in answers)
+        report, told = sustained, sustaining.ask(asked)
+    if as_csv:
+        click.echo(report.render_csv(*told), nl=False)
+    elif as_json:
+        click.echo(report.render_json(*told))
+    else:
+        report.print_answers(console.stdout(), *told)
+    failed = any(isinstance(a.outcome, Failure) for a in told[1])
     return exit_codes.DONE_IN_PART if failed else exit_codes.DONE

@@ -3,46 +3,78 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from qbench import modelfile, models, profiles, simulator
 from qbench.errors import InputError, QBenchError
 from qbench.formats import failure_of
-from qbench.records import Delegate, DeviceProfile, ModelInfo, Precision
+from qbench.records import Delegate, DeviceProfile, Failure, ModelInfo, Precision
 from qbench.report.simulation import Answer, Asked, Line, Piece
 from qbench.simulator import whatif
 
 _MOST_THREADS = 64
 
+T = TypeVar("T")
 
-def ask(
-    names: Sequence[str],
-    device: str,
-    delegates: Sequence[str],
-    precisions: Sequence[str],
-    threads: str | None,
-    suppositions: Sequence[str],
-    clocks: Sequence[str],
-    ops: bool | None,
-) -> tuple[Asked, list[Answer]]:
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """The command line of `qbench simulate`, unread: every word as the user gave it.
+
+    `duration`, `ambient`, `seed`: of a load that goes on (`cli.sustaining`).
+    """
+
+    names: Sequence[str]
+    device: str
+    delegates: Sequence[str] = ()
+    precisions: Sequence[str] = ()
+    threads: str | None = None
+    suppositions: Sequence[str] = ()
+    clocks: Sequence[str] = ()
+    ops: bool | None = None
+    duration: str | None = None
+    ambient: str | None = None
+    seed: int | None = None
+
+    @property
+    def supposed(self) -> tuple[str, ...]:
+        return (*self.suppositions, *self.clocks)
+
+
+def ask(question: Question) -> tuple[Asked, list[Answer]]:
     """Every file on every delegate with every number of threads, in this order.
 
     A file of a folder that cannot be predicted is a Failure; what the user named alone raises
     InputError or what the reader raises.
     """
-    plain = profiles.load(device)
-    profile = whatif.clocked(plain, clocks)
-    supposed = (*suppositions, *clocks)
-    wanted = [Delegate(d) for d in delegates] or _all_units(profile)
-    counts = thread_counts(threads) if threads else [profile.cpu.default_threads]
-    files = list(_files(names, [Precision(p) for p in precisions]))
-    oracle = simulator.Oracle(profile, [whatif.assumption(s) for s in suppositions], supposed)
-    answers: list[Answer] = []
-    with_ops = len(files) == 1 if ops is None else ops
-    for path in files:
-        answers += _of_file(path, oracle, wanted, counts, with_ops, alone=len(files) == 1)
-    return Asked(device=profile.name, title=profile.title, supposed=supposed), answers
+    if question.ambient is not None or question.seed is not None:
+        raise InputError(
+            "simulate: --ambient and --seed speak of a load that goes on",
+            hint="add --duration 10min, or leave them out",
+        )
+    oracle = oracle_for(question)
+    files = list(files_of(question))
+    with_ops = len(files) == 1 if question.ops is None else question.ops
+    answers = [
+        answer(path, model, delegate, threads, told, with_ops)
+        for path, model, delegate, threads, told in tell(question, oracle, files, oracle.foresee)
+    ]
+    return asked(question, oracle), answers
+
+
+def asked(question: Question, oracle: simulator.Oracle) -> Asked:
+    profile = oracle.profile
+    return Asked(device=profile.name, title=profile.title, supposed=question.supposed)
+
+
+def oracle_for(question: Question) -> simulator.Oracle:
+    """For the profile as it is supposed to be. Raises InputError, ProfileError."""
+    profile = whatif.clocked(profiles.load(question.device), question.clocks)
+    assumptions = [whatif.assumption(text) for text in question.suppositions]
+    return simulator.Oracle(profile, assumptions, question.supposed)
 
 
 def thread_counts(text: str) -> list[int]:
@@ -54,14 +86,9 @@ def thread_counts(text: str) -> list[int]:
     return list(dict.fromkeys(n for a, b in spans for n in range(a, b + 1)))
 
 
-def _all_units(profile: DeviceProfile) -> list[Delegate]:
-    """The NPU by its first route, the GPU, the CPU: what the device has of them."""
-    npu = [Delegate(route) for route in profile.npu.routes][:1] if profile.npu else []
-    return [*npu, *([Delegate.GPU] if profile.gpu else []), Delegate.CPU]
-
-
-def _files(names: Sequence[str], precisions: Sequence[Precision]) -> Iterator[Path]:
-    for name in names:
+def files_of(question: Question) -> Iterator[Path]:
+    """Raises InputError when a name stands for nothing."""
+    for name in question.names:
         path = Path(name)
         if path.is_dir():
             found = sorted(path.rglob("*.tflite"))
@@ -71,63 +98,61 @@ def _files(names: Sequence[str], precisions: Sequence[Precision]) -> Iterator[Pa
         elif name.endswith(".tflite") or "/" in name or path.exists():
             yield path
         else:
-            yield from models.resolve(name, precisions)
+            yield from models.resolve(name, [Precision(p) for p in question.precisions])
 
 
-def _of_file(
-    path: Path,
+def tell(
+    question: Question,
     oracle: simulator.Oracle,
-    delegates: Sequence[Delegate],
-    counts: Sequence[int],
-    with_ops: bool,
-    *,
-    alone: bool,
-) -> Iterator[Answer]:
-    try:
-        model = modelfile.read(path)
-    except QBenchError as error:
-        if alone:
-            raise
-        yield from (_failed(path, None, d, n, error) for d in delegates for n in counts)
-        return
-    for delegate in delegates:
-        for threads in counts:
+    files: Sequence[Path],
+    answer: Callable[[ModelInfo, Delegate, int], T],
+) -> Iterator[tuple[Path, ModelInfo | None, Delegate, int, T | Failure]]:
+    """`answer` for every file, delegate and number of threads; see `ask` for what it raises."""
+    delegates = [Delegate(d) for d in question.delegates] or _all_units(oracle.profile)
+    default = [oracle.profile.cpu.default_threads]
+    counts = thread_counts(question.threads) if question.threads else default
+    cases = [(delegate, threads) for delegate in delegates for threads in counts]
+    for path in files:
+        try:
+            model = modelfile.read(path)
+        except QBenchError as error:
+            if len(files) == 1:
+                raise
+            yield from ((path, None, *case, failure_of(error)) for case in cases)
+            continue
+        for case in cases:
             try:
-                told = oracle.foresee(model, delegate, threads)
+                yield (path, model, *case, answer(model, *case))
             except QBenchError as error:
-                yield _failed(path, model, delegate, threads, error)
-                continue
-            yield _answer(path, model, delegate, threads, told, with_ops)
+                yield (path, model, *case, failure_of(error))
 
 
-def _failed(
-    path: Path, model: ModelInfo | None, delegate: Delegate, threads: int, error: QBenchError
+def _all_units(profile: DeviceProfile) -> list[Delegate]:
+    """The NPU by its first route, the GPU, the CPU: what the device has of them."""
+    npu = [Delegate(route) for route in profile.npu.routes][:1] if profile.npu else []
+    return [*npu, *([Delegate.GPU] if profile.gpu else []), Delegate.CPU]
+
+
+def answer(
+    path: Path,
+    model: ModelInfo | None,
+    delegate: Delegate,
+    threads: int,
+    told: simulator.Foreseen | Failure,
+    with_ops: bool,
 ) -> Answer:
-    return Answer(
+    plain = Answer(
         model=path.stem,
         path=str(path),
         precision=model.precision if model else None,
         delegate=delegate,
         threads=threads,
-        outcome=failure_of(error),
+        outcome=told if isinstance(told, Failure) else told.prediction,
     )
-
-
-def _answer(
-    path: Path,
-    model: ModelInfo,
-    delegate: Delegate,
-    threads: int,
-    told: simulator.Foreseen,
-    with_ops: bool,
-) -> Answer:
-    return Answer(
-        model=path.stem,
-        path=str(path),
-        precision=model.precision,
-        delegate=delegate,
-        threads=threads,
-        outcome=told.prediction,
+    if isinstance(told, Failure) or model is None:
+        return plain
+    return msgspec.structs.replace(
+        plain,
         pieces=tuple(
             Piece(unit=s.unit, executor=s.executor, ops=s.ops) for s in told.placement.segments
         ),

@@ -36,7 +36,8 @@ class Sustained(msgspec.Struct, frozen=True, kw_only=True):
 
     `cold` is the prediction that it starts from, with its own tier; `tier` is that of the curve.
     `throttles_s`: when clocks are first held down; `throttles_early_s` and `throttles_late_s` if
-    power is as much above or below the profile's as that allows. None: not within the time.
+    power is `power_band_ratio` times what the profile says, or that much below. None: not within
+    the time. `basis`: what heat and power rest on.
     """
 
     cold: Prediction
@@ -47,6 +48,7 @@ class Sustained(msgspec.Struct, frozen=True, kw_only=True):
     throttles_s: float | None
     throttles_early_s: float | None
     throttles_late_s: float | None
+    power_band_ratio: float
     basis: str
 
 

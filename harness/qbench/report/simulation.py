@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from qbench.records import Delegate, Failure, Prediction
-from qbench.units import format_count, format_ms, printable
+from qbench.report.tables import row, say, table
+from qbench.units import format_count, format_ms
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -135,21 +136,16 @@ def print_answers(console: Console, asked: Asked, answers: Sequence[Answer]) -> 
     """Operators and map of every answer that has them, then a line per answer."""
     for answer in answers:
         if answer.kernels and isinstance(answer.outcome, Prediction):
-            _say(console, "", f"{answer.model} {answer.delegate} x{answer.threads}: kernels")
+            say(console, "", f"{answer.model} {answer.delegate} x{answer.threads}: kernels")
             console.print(_kernels(answer))
-            _say(console, f"runs on: {partition_map(answer.pieces)}", "")
+            say(console, f"runs on: {partition_map(answer.pieces)}", "")
     console.print(_totals(answers))
-    _say(
+    say(
         console,
         f"SIMULATED: computed for {asked.device} ({asked.title}), not measured; range = 90 % band",
         *(f"supposed: {question}" for question in asked.supposed),
         *_remarks(answers),
     )
-
-
-def _say(console: Console, *lines: str) -> None:
-    for line in lines:
-        console.print(printable(line), markup=False, soft_wrap=True)
 
 
 def partition_map(pieces: Iterable[Piece]) -> str:
@@ -168,12 +164,12 @@ def _spans(ops: Sequence[int]) -> str:
 
 
 def _kernels(answer: Answer) -> Table:
-    table = _table(("ops", 0), ("operators", 0), ("on", 0), ("MACs", 1), ("ms", 1), ("share", 1))
-    table.add_column("bound by")
+    found = table(("ops", 0), ("operators", 0), ("on", 0), ("MACs", 1), ("ms", 1), ("share", 1))
+    found.add_column("bound by")
     total_us = sum(line.time_us for line in answer.kernels)
     for line in answer.kernels:
-        _row(
-            table,
+        row(
+            found,
             _spans(line.ops) or "-",
             "+".join(line.names) or "invoke, transfers",
             f"{line.executor} {line.dtype}",
@@ -182,23 +178,23 @@ def _kernels(answer: Answer) -> Table:
             f"{line.time_us / total_us:.1%}" if total_us else "-",
             line.bound_by,
         )
-    return table
+    return found
 
 
 def _totals(answers: Sequence[Answer]) -> Table:
-    table = _table(("model", 0), ("delegate", 0), ("thr", 1), ("p50 ms", 1), ("range ms", 0))
+    found = table(("model", 0), ("delegate", 0), ("thr", 1), ("p50 ms", 1), ("range ms", 0))
     for head in ("tier", "NPU/GPU/CPU", "parts", "mostly"):
-        table.add_column(head, justify="left", no_wrap=True)
+        found.add_column(head, justify="left", no_wrap=True)
     for a in answers:
         told = a.outcome
         start = (a.model, a.delegate.value, str(a.threads))
         if isinstance(told, Failure):
-            _row(table, *start, "-", told.error)
+            row(found, *start, "-", told.error)
             continue
         nodes = told.placement.nodes
         assert nodes is not None  # the simulator always counts
-        _row(
-            table,
+        row(
+            found,
             *start[:1],
             f"{a.delegate} -> CPU" if told.cpu_fallback else start[1],
             start[2],
@@ -209,7 +205,7 @@ def _totals(answers: Sequence[Answer]) -> Table:
             str(told.placement.partitions),
             _mostly(a.bound_by_us),
         )
-    return table
+    return found
 
 
 def _mostly(bound_by_us: dict[str, float]) -> str:
@@ -234,19 +230,3 @@ def _remarks(answers: Sequence[Answer]) -> list[str]:
         f"{line} [{', '.join(where[:4])}{f' and {len(where) - 4} more' if where[4:] else ''}]"
         for line, where in said.items()
     ]
-
-
-def _table(*columns: tuple[str, int]) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for head, is_number in columns:
-        table.add_column(head, justify="right" if is_number else "left", overflow="fold")
-    return table
-
-
-def _row(table: Table, *cells: str) -> None:
-    from rich.text import Text
-
-    table.add_row(*(Text(printable(cell)) for cell in cells))

@@ -99,6 +99,7 @@ def sustain(
         throttles_s=_first_held_s(likely),
         throttles_early_s=_first_held_s(hot),
         throttles_late_s=_first_held_s(cool),
+        power_band_ratio=band,
         basis=thermal.basis,
     )
 
