@@ -19,6 +19,7 @@ from qbench.simulator.networks import (
     residual,
     segmentation,
     superresolution,
+    tiny,
 )
 from qbench.simulator.networks.graph import Graph
 
@@ -46,6 +47,11 @@ _TENSORFLOW: dict[str, _Writer] = {
     **{f"efficientnet_lite{n}": partial(mobile.efficientnet_lite, variant=n) for n in range(5)},
     "resnet50_tf": partial(residual.resnet, blocks=(3, 4, 6, 3), bottleneck=True),
     "resnet101_tf": partial(residual.resnet, blocks=(3, 4, 23, 3), bottleneck=True),
+    "vgg_small": classic.vgg_small,
+    "ds_cnn": tiny.ds_cnn,
+    "resnet_8": tiny.resnet_8,
+    "autoencoder": tiny.autoencoder,
+    "perceptron": tiny.perceptron,
 }
 _LOW_RESOLUTION: dict[str, Any] = {"height": 512, "width": 1024, "head": "C", "halved": True}
 # Written by PyTorch: symmetric padding.

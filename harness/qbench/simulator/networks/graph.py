@@ -80,6 +80,12 @@ class Graph:
         self.inputs.append(index)
         return index
 
+    def features(self, count: int) -> int:
+        """An input that is no image."""
+        index = self.tensor((1, count))
+        self.inputs.append(index)
+        return index
+
     def shape(self, x: int) -> tuple[int, ...]:
         return self.tensors[x].shape
 
