@@ -132,7 +132,7 @@ def test_a_trip_is_set_at_its_threshold_and_cleared_below_its_hysteresis_only(
     readings: list[float], trip_c: float, hysteresis_c: float
 ) -> None:
     trip = Trip(sensor="skin", trip_c=trip_c, hysteresis_c=hysteresis_c, clock_ratio=0.5)
-    is_set = (False,)
+    is_set: tuple[bool, ...] = (False,)
     for reading in readings:
         before, is_set = is_set, heat.tripped([trip], is_set, Heat(99, reading))
         if reading >= trip_c:

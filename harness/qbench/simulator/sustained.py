@@ -82,11 +82,12 @@ def sustain(
     scatter = Scatter(profile.noise, generator) if profile.noise else None
     per_minute = round(MINUTE_S / POLL_S)
     minutes = []
+    full_us = levels[1.0].latency_us
     for start in range(0, len(likely), per_minute):
         span = slice(start, start + per_minute)
         medians = [_median_us(levels, run[span]) for run in (likely, hot, cool)]
-        low_us = min(medians) * cold.low_us / cold.p50_us
-        high_us = max(medians) * cold.high_us / cold.p50_us
+        low_us = cold.low_us * min(medians) / full_us
+        high_us = cold.high_us * max(medians) / full_us
         minutes.append(
             _minute(start // per_minute + 1, levels, likely[span], scatter, low_us, high_us)
         )
