@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "fidelity": ("fidelity", "fidelity", "Grade the simulator against measured latencies."),
     "models": ("models", "models", "List the built-in models; build the case study's networks."),
     "data": ("data", "data", "Draw or check a folder of labelled images."),
+    "quantize": ("quantize", "quantize", "Make an fp32 model dynamic, fp16 or int8."),
     "read-log": ("read_log", "read_log", "Read a saved log of benchmark_model by itself."),
     "virtual": ("virtual", "virtual", "Start, stop and break virtual Android devices."),
     "doctor": ("doctor", "doctor", "Examine adb and attached devices; say what fixes them."),

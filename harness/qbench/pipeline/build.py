@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from qbench import modelfile
 from qbench.errors import InputError, MissingExtraError
 from qbench.models import PRECISIONS, file_name
 from qbench.pipeline import networks
+from qbench.pipeline.quiet import quiet
 from qbench.pipeline.speckle import speckle_images
 from qbench.pipeline.tflite_file import put, sign
 from qbench.records import Precision
@@ -59,14 +58,14 @@ def build(
     todo = [p for p in paths if force or not _is_there(paths[p], wanted[p])]
     if todo:
         _make_folder(out_dir)
-        with _quiet():
+        with quiet():
             tf = _tensorflow()
         progress(f"{name}: drawing weights from seed {seed}")
-        with _quiet():
+        with quiet():
             frozen = _frozen(tf, name, seed)
     for precision in todo:
         progress(f"{name}: converting to {precision}")
-        with _quiet():
+        with quiet():
             content = _convert(tf, frozen, precision, seed)
         provenance = {
             "network": name,
@@ -155,27 +154,3 @@ def _convert(tf: Any, frozen: Any, precision: Precision, seed: int) -> bytes:
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
     return bytes(converter.convert())
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep TensorFlow's chatter off the terminal; show it when TensorFlow fails.
-
-    Its C++ side writes to file descriptor 2, partly before it reads the environment variables
-    that are meant to silence it.
-    """
-    with tempfile.TemporaryFile() as chatter, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        terminal = os.dup(2)
-        os.dup2(chatter.fileno(), 2)
-        try:
-            yield
-        except MissingExtraError:
-            raise
-        except Exception:
-            chatter.seek(0)
-            os.write(terminal, chatter.read())
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)

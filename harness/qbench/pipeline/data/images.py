@@ -36,11 +36,12 @@ def read(path: Path, height: int, width: int, channels: int) -> NDArray[np.float
             image = _dicom(path) if path.suffix.lower() in _DICOM else _picture(path, channels)
             shape = (height, width)
             planes = [_resized(image[:, :, c], shape) for c in range(image.shape[2])]
-    except (OSError, SyntaxError, ValueError, EOFError, Warning, Exception) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    # Whatever a decoder raises on a damaged file; they know no common error.
+    except Exception as error:
         raise InputError(
-            f"{path}: cannot be read as an image: {error or type(error).__name__}",
+            f"{path}: cannot be read as an image: {str(error) or type(error).__name__}",
             hint="replace it or take it out of the folder",
         ) from error
     whole = np.stack(planes, axis=-1).astype(np.float32)
@@ -54,8 +55,9 @@ def _picture(path: Path, channels: int) -> NDArray[np.float32]:
     with Image.open(path) as opened:
         image = ImageOps.exif_transpose(opened)
         if image.mode.startswith("I"):  # 16 bits of grey, which convert() would clip
-            return np.asarray(image, np.float32)[:, :, None] / 65535
-        values = np.asarray(image.convert("L" if channels == 1 else "RGB"), np.float32) / 255
+            return np.asarray(image, np.float32)[:, :, None] / np.float32(65535)
+        grey_or_rgb = image.convert("L" if channels == 1 else "RGB")
+        values = np.asarray(grey_or_rgb, np.float32) / np.float32(255)
     return values if values.ndim == 3 else values[:, :, None]
 
 

@@ -106,5 +106,7 @@ def _tissue(
 
 def _smooth(rng: np.random.Generator, size: int, grains: int) -> NDArray[np.float64]:
     """Random [size, size], mean 0, standard deviation 1, with `grains` grains a side."""
+    import numpy as np
+
     field = enlarge(rng.standard_normal((grains, grains)), size)
-    return (field - field.mean()) / field.std()
+    return np.asarray((field - field.mean()) / field.std())

@@ -1,0 +1,192 @@
+"""A .tflite file that takes an image and tells a class, run on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from qbench import modelfile
+from qbench.errors import InputError, ModelFileError, RunnerError
+from qbench.pipeline.quiet import quiet
+from qbench.records import ModelInfo, TensorInfo
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_VALUES = ("float32", "int8", "uint8")
+
+
+class ImageShape(msgspec.Struct, frozen=True):
+    height: int
+    width: int
+    channels: int
+
+
+class InputRange(msgspec.Struct, frozen=True):
+    """What a model calls black and white."""
+
+    low: float = 0.0
+    high: float = 1.0
+
+
+class Classifier:
+    """`path` loaded into LiteRT, XNNPACK on; not shared between threads.
+
+    Raises ModelFileError for a file that cannot be read, InputError for a model that does not
+    take one image and give one row of class scores, RunnerError when the runtime refuses it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int = 1,
+        scale: InputRange | None = None,
+        keep_all: bool = False,
+    ) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.info = modelfile.read(path)
+        self.shape = image_shape(self.info)
+        self.classes = classes(self.info)
+        self._scale = scale or InputRange()
+        try:
+            # Bytes: a path that is not UTF-8, or a file that is replaced meanwhile, is no matter.
+            with quiet():
+                self._interpreter: Any = Interpreter(
+                    model_content=path.read_bytes(),
+                    num_threads=threads,
+                    experimental_preserve_all_tensors=keep_all,
+                )
+                self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise RunnerError(f"{path}: the runtime refuses the model: {error}") from error
+        self._input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[0]
+        self._gives_probabilities = gives_probabilities(self.info)
+
+    def scores(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
+        """`image` [height, width, channels] in 0..1 -> ([classes] as real numbers, us it took)."""
+        self._interpreter.set_tensor(self._input["index"], self._quantized(image)[None])
+        before = perf_counter_ns()
+        self._interpreter.invoke()
+        took_us = (perf_counter_ns() - before) // 1000
+        return real(self._interpreter.get_tensor(self._output["index"])[0], self._output), took_us
+
+    def probabilities(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
+        """As `scores`, as probabilities: softmax, unless the model's last operator did that."""
+        scores, took_us = self.scores(image)
+        return (scores if self._gives_probabilities else softmax(scores)), took_us
+
+    def tensor(self, index: int) -> NDArray[Any]:
+        """Tensor `index` as real numbers, after `scores`; needs `keep_all`."""
+        details = self._interpreter.get_tensor_details()[index]
+        return real(self._interpreter.get_tensor(index), details)
+
+    def _quantized(self, image: NDArray[np.float32]) -> NDArray[Any]:
+        import numpy as np
+
+        ranged = image * np.float32(self._scale.high - self._scale.low) + np.float32(
+            self._scale.low
+        )
+        dtype = self._input["dtype"]
+        if dtype == np.float32:
+            return np.asarray(ranged)
+        scale, zero_point = self._input["quantization"]
+        limits = np.iinfo(dtype)
+        whole = np.clip(np.round(ranged / scale) + zero_point, limits.min, limits.max)
+        return np.asarray(whole, dtype)
+
+
+def real(values: NDArray[Any], details: Any) -> NDArray[Any]:
+    """The real numbers that quantized `values` stand for; others as they are, as float64."""
+    import numpy as np
+
+    parameters = details["quantization_parameters"]
+    scales, zero_points = parameters["scales"], parameters["zero_points"]
+    if np.issubdtype(values.dtype, np.floating) or not len(scales):
+        return np.asarray(values, np.float64)
+    shape = [1] * values.ndim
+    if len(scales) > 1:
+        shape[parameters["quantized_dimension"]] = len(scales)
+        scales, zero_points = scales.reshape(shape), zero_points.reshape(shape)
+    return np.asarray((values.astype(np.float64) - zero_points) * scales)
+
+
+def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    import numpy as np
+
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def image_shape(info: ModelInfo) -> ImageShape:
+    """What image the model takes. Raises InputError unless it takes one, [1, h, w, 1 or 3]."""
+    taken = [info.main.tensors[i] for i in info.main.inputs]
+    if len(taken) == 1 and taken[0].dtype in _VALUES and taken[0].rank == 4:
+        batch, height, width, channels = taken[0].shape
+        if batch == 1 and channels in (1, 3) and height > 3 and width > 3:
+            return ImageShape(height, width, channels)
+    raise InputError(
+        f"{info.path}: does not take one image: its inputs are {_listed(taken)}",
+        hint="a classifier with one input [1, height, width, 1 or 3] is needed",
+    )
+
+
+def classes(info: ModelInfo) -> int:
+    """How many classes the model tells. Raises InputError unless it gives one row of scores."""
+    given = [info.main.tensors[i] for i in info.main.outputs]
+    if len(given) == 1 and given[0].dtype in _VALUES and given[0].rank == 2:
+        rows, columns = given[0].shape
+        if rows == 1 and columns > 1:
+            return columns
+    raise InputError(
+        f"{info.path}: does not tell a class: its outputs are {_listed(given)}",
+        hint="a classifier with one output [1, classes] is needed",
+    )
+
+
+def gives_probabilities(info: ModelInfo) -> bool:
+    """Whether what comes out went through SOFTMAX or LOGISTIC last."""
+    made_by = {index: op for op in info.main.ops for index in op.outputs}
+    op = made_by.get(info.main.outputs[0])
+    while op is not None and op.name in ("DEQUANTIZE", "QUANTIZE", "RESHAPE"):
+        op = made_by.get(op.inputs[0])
+    return op is not None and op.name in ("SOFTMAX", "LOGISTIC")
+
+
+def refuse_nan(info: ModelInfo) -> None:
+    """Raise ModelFileError, naming the tensor, when a weight is not a finite number."""
+    import numpy as np
+
+    for tensor, values in constants(info):
+        bad = int(values.size - np.isfinite(values).sum())
+        if bad:
+            raise ModelFileError(
+                f"{info.path}: weights are broken: {bad} of {values.size} values of "
+                f"{tensor.name} are NaN or infinite",
+                hint="train or convert it again",
+            )
+
+
+def constants(info: ModelInfo) -> list[tuple[TensorInfo, NDArray[Any]]]:
+    """Every constant float tensor of the main graph and its values."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter: Any = Interpreter(
+        model_content=Path(info.path).read_bytes(),
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    return [
+        (tensor, interpreter.get_tensor(tensor.index))
+        for tensor in info.main.tensors
+        if tensor.is_constant and tensor.dtype in ("float32", "float16")
+    ]
+
+
+def _listed(tensors: list[TensorInfo]) -> str:
+    return ", ".join(f"{t.dtype} {list(t.shape)}" for t in tensors) or "none"
