@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from qbench import __version__, modelfile, profiles, simulator
-from qbench.cli import perform, simulating
+from qbench.cli import perform, reporting_sustained, simulating
 from qbench.clock import Clock
 from qbench.errors import QBenchError, StoreError
 from qbench.formats.runner import read_report
@@ -20,7 +20,13 @@ from qbench.store import Session
 _MOST_KERNELS = 12_000
 
 
-def content(paths: Sequence[Path], clock: Clock, *, title: str | None = None) -> html.Content:
+def content(
+    paths: Sequence[Path],
+    clock: Clock,
+    *,
+    title: str | None = None,
+    sustained_for: str | None = None,
+) -> html.Content:
     """Raises StoreError for what is no session, or the same one twice."""
     found = [Session.find(path) for path in paths]
     folders = [session.folder.resolve() for session in found]
@@ -30,14 +36,16 @@ def content(paths: Sequence[Path], clock: Clock, *, title: str | None = None) ->
     sessions = tuple(_session(session) for session in found)
     models, missing = _models(sessions)
     foreseen, unforeseen = _foreseen(sessions, models)
+    lasting, not_lasting = reporting_sustained.curves(sessions, set(models), sustained_for)
     return html.Content(
         title=title or _title(sessions),
         made_at=clock.utc_now().isoformat(timespec="seconds"),
         qbench_version=__version__,
         sessions=sessions,
         foreseen=tuple(foreseen),
+        lasting=tuple(lasting),
         models=tuple(_facts(case, model) for case, model in models.values()),
-        missing=(*missing, *unforeseen),
+        missing=(*missing, *unforeseen, *not_lasting),
     )
 
 
@@ -164,8 +172,8 @@ def _foreseen(
         with_kernels = kernels <= _MOST_KERNELS
         if not with_kernels:
             missing[
-                f"Operators are priced for the first {len(told)} cases only, to keep the page small; "
-                "qbench simulate has them all."
+                f"Operators are priced for the first {len(told)} cases only, to keep the page "
+                "small; qbench simulate has them all."
             ] = None
             kernels = _MOST_KERNELS + 1
         told[key] = html.Foreseen(

@@ -9,10 +9,11 @@ from qbench.report.html.content import (
     Accuracy,
     Content,
     Foreseen,
+    Lasting,
     Look,
     ModelFacts,
     Session,
 )
 from qbench.report.html.page import render
 
-__all__ = ["Accuracy", "Content", "Foreseen", "Look", "ModelFacts", "Session", "render"]
+__all__ = ["Accuracy", "Content", "Foreseen", "Lasting", "Look", "ModelFacts", "Session", "render"]

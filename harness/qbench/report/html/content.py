@@ -10,6 +10,7 @@ import msgspec
 from qbench.records import ComputeUnit, Plan, RunRecord, SessionInfo, Summary
 from qbench.report.row import Row
 from qbench.report.simulation import Answer
+from qbench.report.sustained import Ahead, Curve
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +65,17 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     dataset: str
 
 
+class Lasting(msgspec.Struct, frozen=True, kw_only=True):
+    """What the simulator says of a load that goes on. Curves of one model, who is ahead when."""
+
+    device: str
+    title: str
+    duration_s: float
+    ambient_c: float
+    curves: tuple[Curve, ...]
+    leads: tuple[Ahead, ...]
+
+
 class Content(msgspec.Struct, frozen=True, kw_only=True):
     """All that a report tells. `missing` says in words what could not be looked up, and why."""
 
@@ -73,6 +85,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     sessions: tuple[Session, ...]
     foreseen: tuple[Foreseen, ...] = ()
     models: tuple[ModelFacts, ...] = ()
+    lasting: tuple[Lasting, ...] = ()
     accuracies: tuple[Accuracy, ...] = ()
     missing: tuple[str, ...] = ()
 

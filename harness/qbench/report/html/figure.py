@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from qbench.records import ComputeUnit
+from qbench.records import ComputeUnit, Origin
+from qbench.report.html.content import Line
 from qbench.report.html.markup import Html, join, script_data, tag
 from qbench.report.html.table import Table
 
@@ -51,7 +52,7 @@ def draw(
     pages: Sequence[Page],
     *,
     what: str,
-    legend: Html | None = None,
+    keys: Html | None = None,
     choose: str = "Models",
     table: Table | None = None,
 ) -> Html:
@@ -84,7 +85,7 @@ def draw(
     return tag(
         "figure",
         tag("figcaption", tag("h3", title), tag("p", caption)),
-        tag("div", chooser, legend, cls="bar") if chooser or legend else None,
+        tag("div", chooser, keys, cls="bar") if chooser or keys else None,
         tag(
             "div",
             cls="canvas",
@@ -99,23 +100,27 @@ def draw(
     )
 
 
-def unit_legend(units: Sequence[ComputeUnit | None], *, measured: bool, simulated: bool) -> Html:
+def unit_legend(lines: Sequence[Line]) -> Html:
     """Who ran it, by colour and shape; how it is known, by filling."""
-    words = {None: "not told"} | {unit: unit.upper() for unit in ComputeUnit}
+    units = {line.unit for line in lines}
     order = [unit for unit in (*ComputeUnit, None) if unit in units]
-    keys = [
-        tag("li", tag("i", cls=f"key {unit or 'unknown'}", aria_hidden="true"), words[unit])
-        for unit in order
-    ]
-    if measured:
-        keys.append(
-            tag("li", tag("i", cls="key solid", aria_hidden="true"), "measured, 95 % interval")
-        )
-    if simulated:
-        keys.append(
-            tag("li", tag("i", cls="key hatched", aria_hidden="true"), "SIMULATED, 90 % band")
-        )
+    keys = [_key(unit or "unknown", "not told" if unit is None else unit.upper()) for unit in order]
+    origins = {line.summary.case.origin for line in lines}
+    if origins - {Origin.SIMULATED}:
+        how = "measured or EMULATED" if Origin.EMULATED in origins else "measured"
+        keys.append(_key("solid", f"{how}, 95 % interval"))
+    if Origin.SIMULATED in origins:
+        keys.append(_key("hatched", "SIMULATED, 90 % band"))
     return tag("ul", keys, cls="legend")
+
+
+def legend(keys: Sequence[tuple[str, str]]) -> Html:
+    """(class of the key, what it means)."""
+    return tag("ul", [_key(kind, words) for kind, words in keys], cls="legend")
+
+
+def _key(kind: str, words: str) -> Html:
+    return tag("li", tag("i", cls=f"key {kind}", aria_hidden="true"), words)
 
 
 def rows_axis(labels: Sequence[str], heads: Sequence[tuple[float, str]]) -> dict[str, Any]:

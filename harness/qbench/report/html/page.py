@@ -22,6 +22,7 @@ from qbench.report.html.sections import (
     results,
     speedup,
     summary,
+    sustained,
     timeline,
 )
 from qbench.units import printable
@@ -33,6 +34,7 @@ _SECTIONS = (
     speedup,
     distribution,
     timeline,
+    sustained,
     placement,
     operators,
     memory,

@@ -30,7 +30,7 @@
   }
 
   // Only values of these keys are colours: a model may be called --npu.
-  const COLOURED = new Set(["color", "fgcolor", "bgcolor"]);
+  const COLOURED = new Set(["color", "fgcolor", "bgcolor", "fillcolor"]);
   function coloured(value, key) {
     if (typeof value === "string")
       return COLOURED.has(key) && value.startsWith("--") ? colour(value) : value;
@@ -86,6 +86,7 @@
 
   const CONFIG = {
     displaylogo: false,
+    displayModeBar: "hover",
     responsive: true,
     modeBarButtons: [["zoom2d", "pan2d", "resetScale2d"]],
   };

@@ -12,6 +12,7 @@ from qbench.report.html.markup import Html, in_plot, join, tag
 from qbench.report.html.rowplot import RowPage, model_title, pages, row_label
 
 _QUANTILES = 100
+_DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def render(content: Content, lines: Sequence[Line]) -> Html | None:
@@ -122,7 +123,11 @@ def _curve_page(title: str, members: Sequence[tuple[Line, list[int]]]) -> Page:
                 "name": in_plot(f"{row_label(line)}"),
                 "x": x,
                 "y": [round(step / steps * 100, 1) for step in range(steps + 1)],
-                "line": {"color": COLOURS[line.unit], "width": 2},
+                "line": {
+                    "color": COLOURS[line.unit],
+                    "width": 2,
+                    "dash": _DASHES[len(traces) % len(_DASHES)],
+                },
                 "hovertemplate": "%{y:.0f} % of invokes within %{x:.4g} ms",
             }
         )

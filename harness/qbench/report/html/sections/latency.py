@@ -29,11 +29,6 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
     if not known:
         return None
     found = pages(known)
-    legend = unit_legend(
-        [line.unit for line in known],
-        measured=any(line.summary.tier is None for line in known),
-        simulated=any(line.summary.tier is not None for line in known),
-    )
     plot = draw(
         "plot-latency",
         "Latency by delegate",
@@ -42,7 +37,7 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
         [_page(page) for page in found],
         what=f"Median latency with its range for {len(known)} cases, grouped by model. The table "
         "under Results has the same numbers.",
-        legend=legend,
+        keys=unit_legend(known),
     )
     return section("latency", "Latency", plot)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from qbench.report.html.content import Content, Foreseen, Line
-from qbench.report.html.figure import Page, draw, section
-from qbench.report.html.markup import Html, in_plot, tag
+from qbench.report.html.figure import Page, draw, legend, section
+from qbench.report.html.markup import Html, in_plot
 from qbench.report.html.table import Cell, Column, Table
 from qbench.report.simulation import Line as Kernel
 from qbench.units import format_count, format_ms, printable
@@ -24,17 +24,13 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
     told = [f for f in content.foreseen if f.answer.kernels]
     if not told:
         return None
-    keys = [
-        tag("li", tag("i", cls=f"key {kind}", aria_hidden="true"), words)
-        for kind, (_, words) in _BOUND.items()
-    ]
     plot = draw(
         "plot-operators",
         "Time per operator (SIMULATED)",
         "Each bar is a kernel, in the order of execution; operators that run as one are one bar.",
         [_page(f) for f in told],
         what="Simulated time of every kernel, coloured by what bounds it.",
-        legend=tag("ul", keys, cls="legend"),
+        keys=legend([(kind, words) for kind, (_, words) in _BOUND.items()]),
         choose="Model and delegate",
     )
     return section("operators", "Operators", plot, _totals(told))

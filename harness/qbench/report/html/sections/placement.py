@@ -8,13 +8,15 @@ from typing import Any
 
 from qbench.records import ComputeUnit, Delegate, Placement, Proof
 from qbench.report.html.content import Content, Foreseen, Line
-from qbench.report.html.figure import COLOURS, Page, draw, rows_axis, section
+from qbench.report.html.figure import COLOURS, Page, draw, legend, rows_axis, section
 from qbench.report.html.markup import Html, in_plot, tag
 from qbench.report.html.rowplot import RowPage, model_title, pages
 from qbench.report.html.table import Cell, Column, Table
 from qbench.report.html.words import PROOFS, listed, many, ran_on
 from qbench.report.simulation import Piece
 from qbench.units import printable
+
+_SLOW = "CPU, TFLite's own kernels"
 
 Maps = dict[tuple[str, str, Delegate, int], Foreseen]
 
@@ -29,13 +31,7 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
     drawn = [line for line in known if _pieces(line, maps)]
     plot: Html
     if drawn:
-        keys = [
-            tag("li", tag("i", cls=f"key {unit}", aria_hidden="true"), unit.upper())
-            for unit in ComputeUnit
-        ]
-        keys.append(
-            tag("li", tag("i", cls="key slow", aria_hidden="true"), "CPU, TFLite's own kernels")
-        )
+        keys = [*((unit.value, unit.upper()) for unit in ComputeUnit), ("slow", _SLOW)]
         plot = draw(
             "plot-placement",
             "The graph, operator by operator",
@@ -44,7 +40,7 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
             "(PREDICTED); counts of nodes from real runs are in the table.",
             [_page(page, maps) for page in pages(drawn)],
             what=f"For {len(drawn)} cases, which operators run on which unit, in order.",
-            legend=tag("ul", keys, cls="legend"),
+            keys=legend(keys),
         )
     else:
         text = (

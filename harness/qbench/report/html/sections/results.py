@@ -16,27 +16,27 @@ from qbench.units import format_ms, printable
 MOST_ROWS = 2500
 
 _COLUMNS = (
-    Column(head="Model", explain="name and precision of the model"),
+    Column(head="Model", explain="the file's name without its precision"),
     Column(head="Precision", choose=True),
     Column(head="Asked for", choose=True, explain="the delegate that was asked for"),
     Column(head="Ran on", explain="what executed it, and how many nodes where units shared it"),
     Column(head="Device", choose=True),
     Column(head="Origin", choose=True, explain="where the number comes from"),
-    Column(head="Threads", number=True),
     Column(head="p50 ms", number=True, explain="median of the run medians"),
     Column(
         head="Range ms",
         number=True,
         explain="95 % interval of the median if measured, 90 % band if simulated",
     ),
-    Column(head="p90 ms", number=True),
-    Column(head="Init ms", number=True),
+    Column(head="Sure", choose=True, explain="stability if measured, tier if simulated"),
     Column(
         head="vs CPU",
         number=True,
         explain="latency over that of the same model on the same device's CPU; below 1 is faster",
     ),
-    Column(head="Sure", choose=True, explain="stability if measured, tier if simulated"),
+    Column(head="p90 ms", number=True),
+    Column(head="Init ms", number=True),
+    Column(head="Threads", number=True),
     Column(head="Taints", explain="what makes the number less than clean"),
 )
 
@@ -75,6 +75,7 @@ def _row(line: Line) -> list[Cell | str]:
     s = line.summary
     case = s.case
     unit = tag("i", cls=f"key {line.unit or 'unknown'}", aria_hidden="true")
+    who = ran_on(s)
     threads = str(case.threads) + (f" mask {case.mask}" if case.mask else "")
     arm = f" ({case.arm})" if case.arm else ""
     origin = ORIGINS[case.origin]
@@ -83,16 +84,16 @@ def _row(line: Line) -> list[Cell | str]:
         Cell(shown=printable(case.model + arm)),
         case.precision.value,
         case.delegate.value + ("" if case.xnnpack else " no xnn"),
-        Cell(shown=join(unit, " ", ran_on(s)), order=ran_on(s)),
+        Cell(shown="-") if s.p50_us is None else Cell(shown=join(unit, " ", who), order=who),
         printable(case.device),
         Cell(shown=tag("span", origin, cls=kind), order=origin),
-        Cell(shown=threads, order=case.threads),
         _ms(s.p50_us),
         _range(line),
+        _sure(line),
+        _versus(line),
         _ms(s.p90_us),
         _ms(s.init_us),
-        _versus(line),
-        _sure(line),
+        Cell(shown=threads, order=case.threads),
         ", ".join(s.taints),
     ]
 

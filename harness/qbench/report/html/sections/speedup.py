@@ -25,11 +25,6 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
     compared = [line for line in lines if line.row.vs_cpu is not None]
     if not compared:
         return None
-    legend = unit_legend(
-        [line.unit for line in compared],
-        measured=any(line.summary.tier is None for line in compared),
-        simulated=any(line.summary.tier is not None for line in compared),
-    )
     plot = draw(
         "plot-speedup",
         "Speed-up over the device's own CPU",
@@ -37,7 +32,7 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
         "means that the two are not told apart.",
         [_page(page) for page in pages(compared)],
         what=f"Speed-up over the device's own CPU with its range for {len(compared)} cases.",
-        legend=legend,
+        keys=unit_legend(compared),
     )
     return section("speedup", "Speed-up", plot)
 

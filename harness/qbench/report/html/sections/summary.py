@@ -51,12 +51,14 @@ def _where_from(content: Content, lines: Sequence[Line]) -> str:
     told = []
     for (device, origin), count in sorted(counts.items(), key=lambda item: _RANK[item[0][1]]):
         title = printable(titles.get((device, origin), device))
+        cases = many(count, "case")
         told.append(
             {
-                Origin.DEVICE: f"{many(count, 'case')} measured on {title}",
-                Origin.EMULATED: f"{many(count, 'case')} EMULATED by a virtual device ({title})",
-                Origin.SIMULATED: f"{many(count, 'case')} SIMULATED for {title}, not measured",
-                Origin.HOST: f"{many(count, 'case')} measured on this machine's own processor",
+                Origin.DEVICE: f"{cases} measured on {title}",
+                Origin.EMULATED: f"{cases} EMULATED by a virtual device ({title}): its CPU rows "
+                "ran on this machine's processor, its GPU and NPU times are simulated",
+                Origin.SIMULATED: f"{cases} SIMULATED for {title}, not measured",
+                Origin.HOST: f"{cases} measured on this machine's own processor",
             }[origin]
         )
     if not told:
@@ -135,6 +137,8 @@ def _card(line: Line) -> Html:
         low, high = format_ms(s.interval.low), format_ms(s.interval.high)
         span = f"{low} \N{EN DASH} {high} ms"
     how = ORIGINS[s.case.origin] + (f" {s.tier}" if s.tier else "")
+    if s.verdict is not None:
+        how += f" \N{MIDDLE DOT} {s.verdict}"
     kind = "simulated" if s.case.origin is Origin.SIMULATED else None
     return tag(
         "li",

@@ -11,7 +11,6 @@ import msgspec
 
 from qbench.records import (
     ComputeUnit,
-    DeviceState,
     InvokeSamples,
     Measurement,
     Origin,
@@ -19,10 +18,13 @@ from qbench.records import (
     Taint,
 )
 from qbench.report.html.content import Content, Line, Session
-from qbench.report.html.figure import COLOURS, SYMBOLS, Page, draw, section
+from qbench.report.html.figure import COLOURS, SYMBOLS, Page, draw, section, unit_legend
 from qbench.report.html.markup import Html, in_plot, tag
 from qbench.report.html.rowplot import model_title, row_label
 from qbench.units import printable
+
+# Heights of the panels, by how many there are below the runs.
+_DOMAINS = ([[0, 1]], [[0.5, 1], [0, 0.4]], [[0.62, 1], [0.32, 0.54], [0, 0.24]])
 
 
 class Dot(msgspec.Struct, frozen=True):
@@ -44,7 +46,7 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
     ]
     if not pages:
         return None
-    has_heat = any(len(page.layout) and "yaxis2" in page.layout for page in pages)
+    has_heat = any("yaxis2" in page.layout for page in pages)
     note = (
         None
         if has_heat
@@ -59,6 +61,7 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
         "temperature rises or clocks fall, heat is the reason; such runs are ringed.",
         pages,
         what="Run medians over the minutes of the session, with temperature and clocks below.",
+        keys=unit_legend([line for line in lines if line.summary.tier is None]),
         choose="Device",
     )
     return section("timeline", "Timeline", note, plot)
@@ -88,21 +91,15 @@ def _page(
         *_panel(session, device, records, start, "temperature_c", "\N{DEGREE SIGN}C", 1, "--warm"),
         *_panel(session, device, records, start, "cpu_khz", "MHz", 1e-3, "--ink-2"),
     ]
-    layout: dict[str, Any] = {
-        "xaxis": {"title": {"text": "minutes"}, "anchor": "free", "position": 0}
-    }
-    height = 0.62 if len(below) == 2 else 0.5
-    heights = [(1 - (height if below else 1), 1.0)]
-    heights += (
-        [(0.0, 0.42)] if len(below) == 1 else [(0.32, 0.56 - 0.22), (0.0, 0.26)][: len(below)]
-    )
-    if len(below) == 2:
-        heights = [(0.62, 1.0), (0.32, 0.54), (0.0, 0.24)]
-    layout["yaxis"] = {"title": {"text": "% from median"}, "domain": list(heights[0])}
+    layout: dict[str, Any] = {"xaxis": {"title": {"text": "minutes"}, "anchor": "free"}}
+    domains = _DOMAINS[len(below)]
+    layout["yaxis"] = {"title": {"text": "% from median"}, "domain": domains[0]}
     traces = list(_traces(dots))
     for n, (trace, unit) in enumerate(below, 2):
         traces.append(trace | {"yaxis": f"y{n}"})
-        layout[f"yaxis{n}"] = {"title": {"text": unit}, "domain": list(heights[n - 1])}
+        layout[f"yaxis{n}"] = {"title": {"text": unit}, "domain": domains[n - 1]}
+        if unit == "MHz":
+            layout[f"yaxis{n}"]["rangemode"] = "tozero"
     name = printable(f"{device[0]} ({device[1]})")
     return Page(
         label=f"{name}, {session.name}" if session.name else name,
@@ -125,9 +122,8 @@ def _dot(record: RunRecord, line: Line, start: datetime) -> Dot | None:
         mine_us = outcome.invokes.p50_us or outcome.invokes.avg_us
     if mine_us is None:
         return None
-    minute = (_time(record.started_at) - start).total_seconds() / 60
     return Dot(
-        minute=round(minute, 3),
+        minute=round(_minute(record.started_at, start), 3),
         percent=round((mine_us / p50_us - 1) * 100, 2),
         line=line,
         is_throttled=Taint.THERMAL in outcome.taints
@@ -177,15 +173,13 @@ def _panel(
     """A curve of one thing over time, if the device tells it."""
     seen: list[tuple[float, float]] = []
     for record in records:
-        moment = _time(record.started_at)
-        for state in (record.before,):
-            value = getattr(state, field) if isinstance(state, DeviceState) else None
-            if value is not None:
-                seen.append(((moment - start).total_seconds() / 60, value * scale))
+        value = getattr(record.before, field) if record.before is not None else None
+        if value is not None:
+            seen.append((_minute(record.started_at, start), value * scale))
     for look in session.looks.get(device[0], ()):
         value = getattr(look, field)
         if value is not None:
-            seen.append(((_time(look.at) - start).total_seconds() / 60, value * scale))
+            seen.append((_minute(look.at, start), value * scale))
     if not seen:
         return []
     seen.sort()
@@ -199,6 +193,10 @@ def _panel(
         "hovertemplate": f"minute %{{x:.1f}}: %{{y:.1f}} {unit}<extra></extra>",
     }
     return [(trace, unit)]
+
+
+def _minute(text: str, start: datetime) -> float:
+    return (_time(text) - start).total_seconds() / 60
 
 
 def _time(text: str) -> datetime:
