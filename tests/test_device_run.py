@@ -63,7 +63,6 @@ def test_a_started_device_is_measured_beside_its_simulation_and_this_host_and_pu
     assert started.returncode == 0, started.stderr
     serial, address = started.stdout.split()
     phone = instances.find(serial)
-    desk.shell(phone, "cmd power set-fixed-performance-mode-enabled false")
     desk.shell(phone, "settings put global stay_on_while_plugged_in 3")
     before = settings_of(serial)
 

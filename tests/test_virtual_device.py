@@ -244,13 +244,40 @@ def test_a_full_device_says_so(adb: Adb, tmp_path: Path) -> None:
         assert small.shell("ls /data/local/tmp") == ""
 
 
-def test_data_can_turn_read_only_and_back(adb: Adb) -> None:
+def test_data_can_turn_read_only_and_back_while_files_are_open(adb: Adb, tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"x" * 1000)
     with phone(adb, "frozen") as frozen:
-        frozen.ask("set_data_read_only", is_read_only=True)
-        ran = frozen.device.run("touch /data/local/tmp/x", timeout_s=5)
-        assert b"Read-only file system" in ran.stderr
+        frozen.shell("setsid sh -c 'while sleep 0.1; do echo x; done' >/data/local/tmp/open 2>&1 &")
+        for _ in range(2):  # again is no harm
+            frozen.ask("set_data_read_only", is_read_only=True)
+        for command in ("touch /data/local/tmp/x", "echo >>/data/local/tmp/open"):
+            ran = frozen.device.run(command, timeout_s=15)
+            assert b"Read-only file system" in ran.stderr
+        pushed = frozen.adb("push", str(tmp_path / "f"), "/data/local/tmp/f")
+        assert b"Read-only file system" in pushed.stdout + pushed.stderr
         frozen.ask("set_data_read_only", is_read_only=False)
-        frozen.shell("touch /data/local/tmp/x")
+        frozen.shell("touch /data/local/tmp/x; echo more >>/data/local/tmp/open")
+        frozen.ask("set_data_read_only", is_read_only=True)
+        before = frozen.shell("cat /proc/sys/kernel/random/boot_id")
+        frozen.ask("reboot")
+        wait_for_boot(frozen, before)
+        frozen.shell("touch /data/local/tmp/y")
+
+
+def test_settings_that_are_put_back_leave_the_tree_as_it_was(adb: Adb) -> None:
+    mode = "cmd power set-fixed-performance-mode-enabled"
+    tree = "find /data/system /data/local /data/media -exec stat -c '%n %a %u %s' {} +"
+    with phone(adb, "tidy") as tidy:
+        before = tidy.shell(tree)
+        tidy.shell(f"settings get global stay_on_while_plugged_in; {mode} true; {mode} false")
+        tidy.shell("settings put global x 1; settings delete global x; settings list system")
+        assert tidy.shell(tree) == before
+        tidy.shell(f"{mode} true")
+        assert tidy.shell(tree) != before
+        boot_id = tidy.shell("cat /proc/sys/kernel/random/boot_id")
+        tidy.ask("reboot")
+        wait_for_boot(tidy, boot_id)
+        assert tidy.shell(tree) == before  # Android forgets the mode
 
 
 def test_a_device_without_features_is_an_old_android(adb: Adb, tmp_path: Path) -> None:

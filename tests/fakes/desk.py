@@ -69,14 +69,12 @@ class Desk:
 
     @contextmanager
     def phone(self, serial: str, profile: str = "sd865", **changes: Any) -> Iterator[Instance]:
-        """A running device, attached unless it asks for a key. Its fixed-performance mode is off
-        from the start, as on a phone, where a virtual one makes the file when it is set."""
+        """A running device, attached unless it asks for a key."""
         settings = {"predictor": PREDICTOR, "boot_s": 0.2} | changes
         config = msgspec.structs.replace(describe(profile, serial), **settings)
         instance = start(config)
         try:
             connect_tcp(self.adb.server, instance.address)
-            self.shell(instance, "cmd power set-fixed-performance-mode-enabled false")
             yield instance
         finally:
             if serial in {each.serial for each in instances.running()}:

@@ -49,8 +49,6 @@ class VirtualLab:
         self.folder = folder
         self.notes: list[str] = []
         (self.model,) = models.resolve("smallcnn", (Precision.INT8,))
-        # Android has this off from the start; the virtual device makes the file when it is set.
-        phone.shell("cmd power set-fixed-performance-mode-enabled false")
         self.before = self.look()
 
     @functools.cached_property

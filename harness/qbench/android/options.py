@@ -17,8 +17,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     `cool_to_c`: the temperature of the device's body (or battery) below which a run may start;
     None: 1 C above that at the session's start. `virtual_binary` and `virtual_apk` are the tool on
-    qbench's virtual devices where `benchmark_binary` or `benchmark_apk` is not given. `hold_s`: how long the device is kept while
-    another qbench waits for it. `patience_s`: how long a lost device is waited for.
+    qbench's virtual devices where `benchmark_binary` or `benchmark_apk` is not given. `hold_s`: how
+    long the device is kept while another qbench waits for it. `patience_s`: how long a lost device
+    is waited for.
     """
 
     is_strict: bool = False

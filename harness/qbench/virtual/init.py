@@ -126,6 +126,7 @@ class _Init:
         elif op == "set_data_read_only":
             namespaces.set_data_read_only(arguments["is_read_only"])
         elif op == "forget_runtime":
+            namespaces.set_data_read_only(False)  # a boot mounts it anew
             namespaces.forget_runtime()
         elif op == "fill_data":
             namespaces.fill_data(arguments["left_bytes"])

@@ -13,6 +13,7 @@ CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 
+MNT_DETACH = 2
 MS_RDONLY = 1
 MS_NOSUID = 2
 MS_NODEV = 4
@@ -64,13 +65,18 @@ def bind(source: str, target: str, *, read_only: bool = False) -> None:
         remount_read_only(target)
 
 
-def remount_read_only(target: str, *, read_only: bool = True) -> None:
-    """Make one bind mount read-only (or writable again), whatever its file system is."""
+def remount_read_only(target: str) -> None:
+    """Make one bind mount read-only, whatever its file system is."""
     kept = os.statvfs(target).f_flag
     flags = MS_REMOUNT | MS_BIND | (kept & _SAME_FLAGS)
     if kept & _ST_RELATIME:
         flags |= MS_RELATIME
-    mount("none", target, flags=flags | (MS_RDONLY if read_only else 0))
+    mount("none", target, flags=flags | MS_RDONLY)
+
+
+def detach(target: str) -> None:
+    """Take away the uppermost mount there, whoever still uses it."""
+    _checked("umount2", os.fsencode(target), MNT_DETACH)
 
 
 def default_signals() -> None:

@@ -169,14 +169,22 @@ def _is_zombie(pid: int) -> bool:
         return True
 
 
-def set_data_read_only(read_only: bool) -> None:
-    linux.remount_read_only("/data", read_only=read_only)
+def set_data_read_only(is_read_only: bool) -> None:
+    """By a second mount over /data: the first cannot be made read-only while a file in it is open
+    for writing, and then it goes on being written; whoever opens one now gets EROFS."""
+    if bool(os.statvfs("/data").f_flag & os.ST_RDONLY) == is_read_only:
+        return
+    if is_read_only:
+        linux.bind("/data", "/data", read_only=True)
+    else:
+        linux.detach("/data")
 
 
-def forget_runtime() -> None:
-    """What a reboot clears: properties that were set."""
-    for file in Path("/dev/__properties__").iterdir():
+def forget_runtime(root: str = "") -> None:
+    """What a reboot clears: properties that were set, and modes that are kept in memory."""
+    for file in Path(f"{root}/dev/__properties__").iterdir():
         file.unlink()
+    Path(f"{root}/data/system/fixed_performance_mode").unlink(missing_ok=True)
 
 
 _FILLER = Path("/data/.filler")

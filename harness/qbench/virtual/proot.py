@@ -14,7 +14,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from qbench.virtual import host_python, linux
+from qbench.virtual import host_python, linux, namespaces
 from qbench.virtual.config import DEVICE_NODES, VirtualConfig
 from qbench.virtual.inside import kill_instance
 from qbench.virtual.tree import FAKE_PROC, RUNTIME_FOLDERS
@@ -70,8 +70,7 @@ def _answer(op: str, config: VirtualConfig, instance: str) -> dict[str, object]:
     if op == "kill_others":
         kill_instance(instance)
     elif op == "forget_runtime":
-        for file in Path(config.root, "dev/__properties__").iterdir():
-            file.unlink()
+        namespaces.forget_runtime(config.root)
     else:
         return {"ok": False, "error": f"{op}: not possible under proot"}
     return {"ok": True}

@@ -24,6 +24,8 @@ RUNTIME_FOLDERS = {
     "/data/media": 0o771,
     "/data/media/0": 0o771,
     "/data/system": 0o771,
+    "/data/system/settings": 0o771,
+    **{f"/data/system/settings/{name}": 0o771 for name in ("global", "secure", "system")},
     "/dev/__properties__": 0o771,
 }
 _FOLDERS = (
