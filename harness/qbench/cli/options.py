@@ -60,16 +60,28 @@ def planning(function: _F) -> _F:
         ),
         click.option(
             "--protocol",
-            type=click.Choice(["quick", "default"]),
-            help="quick: 5 processes x (>= 20 invokes and >= 0.3 s); "
-            "default: 10 x (>= 50 and >= 3 s). Without it: quick.",
+            type=click.Choice(["quick", "default", "mlperf", "sustained"]),
+            help="quick: 5 processes x (>= 20 invokes and >= 0.3 s); default: 10 x (>= 50 and "
+            ">= 3 s); mlperf: 5 x (>= 1024 and >= 60 s), p90; sustained: 3 x 10 min. "
+            "Without it: quick.",
+        ),
+        click.option(
+            "--aa",
+            is_flag=True,
+            default=None,
+            help="Measure every case twice, as A and B: what differs then is noise.",
         ),
         click.option(
             "--xnnpack/--no-xnnpack",
             default=None,
             help="CPU operators on XNNPACK (the runtime's default) or on TFLite's own kernels.",
         ),
-        threads_option,
+        click.option(
+            "--threads",
+            multiple=True,
+            type=click.IntRange(1, 64),
+            help="CPU threads; may be given several times. Default: the profile's.",
+        ),
         precision_option,
         delegate_option,
         click.option(

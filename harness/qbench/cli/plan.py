@@ -11,27 +11,23 @@ from qbench.cli import options
 
 @click.command()
 @options.planning
+@click.option("--schema", is_flag=True, help="Print the JSON schema of plan files, for editors.")
 @options.json_flag
-def plan(as_json: bool, **asked: Any) -> None:
-    """Print the cases that `qbench run` with the same arguments would perform."""
+def plan(as_json: bool, schema: bool, **asked: Any) -> None:
+    """Print the cases that `qbench run` with the same arguments would perform, and how long it
+    takes at least."""
     import msgspec
 
-    from qbench.cli import console, hardware, planning
-    from qbench.plan import estimate_s
-    from qbench.records import Origin
-    from qbench.units import format_duration_s
+    from qbench.cli import console, plan_table, planning
+    from qbench.plan import json_schema
 
+    if schema:
+        click.echo(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2).decode())
+        return
     serials = asked.pop("serials")
     spec = planning.merge(planning.Asked(**asked))
-    made = planning.make(spec, hardware.find(spec.device, serials, required=False))
+    made = planning.make(spec, planning.places(spec, serials, required=False))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(made), indent=2).decode())
         return
-    runs = [run.case_id for run in made.runs]
-    for case in made.cases:
-        what = {Origin.HOST: "measured", Origin.DEVICE: "measured"}.get(case.origin, case.origin)
-        console.stdout().print(f"{case.case_id}  {what}  x{runs.count(case.case_id)}")
-    click.echo(
-        f"{len(made.cases)} cases, {len(runs)} runs, protocol {made.protocol}: "
-        f"at least {format_duration_s(estimate_s(made))}"
-    )
+    plan_table.show(console.stdout(), made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import msgspec
 from qbench import models as model_names
 from qbench import plan
 from qbench.android import options as device_options
-from qbench.cli import perform
+from qbench.cli import hardware, perform
 from qbench.cli.backends import Key
 from qbench.cli.hardware import HOST, Place
 from qbench.errors import PlanError
@@ -27,11 +28,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     device: str | None
     delegates: tuple[str, ...]
     precisions: tuple[str, ...]
-    threads: int | None
+    threads: tuple[int, ...]
     protocol: str | None
     repetitions: int | None
     seed: int | None
     xnnpack: bool | None
+    aa: bool | None
 
 
 NOTHING_ASKED: dict[str, Any] = dict.fromkeys(Asked.__struct_fields__)
@@ -57,46 +59,78 @@ def merge(asked: Asked) -> plan.PlanSpec:
         raise PlanError(f"plan: {len(files)} plan files are given", hint="give one")
     spec = plan.load(Path(files[0])) if files else plan.PlanSpec()
     models = tuple(m for m in asked.models if m not in files)
-    return plan.PlanSpec(
-        name=spec.name,
-        models=models or spec.models,
-        precisions=tuple(Precision(p) for p in asked.precisions) or spec.precisions,
-        device=asked.device or spec.device,
-        delegates=tuple(Delegate(d) for d in asked.delegates) or spec.delegates,
-        threads=asked.threads or spec.threads,
-        protocol=asked.protocol or spec.protocol,
-        repetitions=asked.repetitions or spec.repetitions,
-        seed=asked.seed if asked.seed is not None else spec.seed,
-        xnnpack=asked.xnnpack if asked.xnnpack is not None else spec.xnnpack,
-    )
+    given = {
+        "models": models,
+        "precisions": tuple(Precision(p) for p in asked.precisions),
+        "delegates": tuple(Delegate(d) for d in asked.delegates),
+        "threads": asked.threads,
+        "protocol": asked.protocol,
+        "repetitions": asked.repetitions,
+        "seed": asked.seed,
+        "xnnpack": asked.xnnpack,
+        "aa": asked.aa,
+    }
+    told = {name: value for name, value in given.items() if value not in (None, ())}
+    if asked.device is not None:
+        told |= {"device": asked.device, "devices": ()}
+    return msgspec.structs.replace(spec, **told)
 
 
-def make(spec: plan.PlanSpec, place: Place) -> Plan:
-    """The plan of what was asked for at that place."""
+def places(spec: plan.PlanSpec, serials: Sequence[str], *, required: bool) -> tuple[Place, ...]:
+    """Where the plan's devices are; see `hardware.find`."""
+    if serials and len(spec.places) > 1:
+        raise PlanError(
+            f"plan: --serial with {len(spec.places)} devices: which of them is meant?",
+            hint="choose one device with --device as well",
+        )
+    return tuple(hardware.find(device, serials, required=required) for device in spec.places)
+
+
+def make(spec: plan.PlanSpec, where: Sequence[Place]) -> Plan:
+    """The plan of what was asked for at those places."""
     names = spec.models or tuple(dict.fromkeys(b.name for b in model_names.builtin()))
     found = perform.find_models(names, spec.precisions)
-    where = place.profile.name if place.profile else HOST
     first = found[0].name if len({m.name for m in found}) == 1 else f"{len(found)}-models"
-    return plan.expand(
+    at = where[0].profile.name if where[0].profile else HOST
+    at = at if len(where) == 1 else f"{len(where)}-devices"
+    targets = dict.fromkeys(t for place in where for t in _targets(place, spec))
+    made = plan.expand(
         found,
-        _targets(place, spec.delegates, spec.threads),
+        sorted(targets, key=lambda target: target.origin is Origin.HOST),
         protocol=plan.protocol(spec.protocol or "quick", repetitions=spec.repetitions),
         seed=spec.seed if spec.seed is not None else 0,
         xnnpack=spec.xnnpack is not False,
-        name=spec.name or f"{first}-{where}",
+        name=spec.name or f"{first}-{at}",
+        include=spec.include,
+        exclude=spec.exclude,
+        aa=bool(spec.aa),
+        budgets=plan.read_budgets(spec.budgets),
     )
+    for budget in made.budgets:
+        if not any(fnmatchcase(case.case_id, budget.cases) for case in made.cases):
+            hardware.say(f"budget: no case fits {budget.cases!r}: {budget.text} is never checked")
+    return made
 
 
-def attached_by_key(place: Place) -> dict[Key, DeviceInfo]:
+def attached_by_key(where: Sequence[Place]) -> dict[Key, DeviceInfo]:
     """What the plan calls each attached device, and what the device says it is."""
     named = {}
-    for device in place.attached:
-        info = device.identity.info
-        name = info.name
-        if len(place.attached) > 1:
-            name = f"{name}-{slug(device.serial)}"
-        named[name, info.origin] = msgspec.structs.replace(info, name=name)
+    for place in where:
+        for device in place.attached:
+            info = device.identity.info
+            name = info.name
+            if len(place.attached) > 1:
+                name = f"{name}-{slug(device.serial)}"
+            named[name, info.origin] = msgspec.structs.replace(info, name=name)
     return named
+
+
+def rests(spec: plan.PlanSpec, rest_s: float) -> dict[str, Any]:
+    """How a device cools between runs, as the plan file or else the protocol has it. Without
+    `cool_to_c`: to 1 C above the temperature at the session's start."""
+    least_s = rest_s if spec.rest_s is None else spec.rest_s
+    cool_to = {} if spec.cool_to_c is None else {"cool_to_c": spec.cool_to_c}
+    return {"cool_least_s": least_s, **cool_to}
 
 
 def all_delegates(profile: DeviceProfile) -> tuple[Delegate, ...]:
@@ -114,12 +148,10 @@ def _default_delegates(profile: DeviceProfile) -> tuple[Delegate, ...]:
     return (*npu, *gpu, cpu)
 
 
-def _targets(
-    place: Place, delegates: Sequence[Delegate], threads: int | None
-) -> tuple[plan.Target, ...]:
+def _targets(place: Place, spec: plan.PlanSpec) -> list[plan.Target]:
     profile = place.profile
     if profile is None:
-        others = [d.value for d in delegates if d is not Delegate.CPU]
+        others = [d.value for d in spec.delegates if d is not Delegate.CPU]
         if others:
             raise PlanError(
                 f"{HOST}: it has no delegate {', '.join(others)}; qbench measures this "
@@ -127,19 +159,27 @@ def _targets(
                 hint="name the device that has it, for instance --device sd865",
             )
         # All processors, up to the four threads that phones are usually given.
-        return (_host(threads or min(4, processors())),)
+        counts = spec.thread_counts or (min(4, processors()),)
+        return [_host(count, mask) for count in counts for mask in spec.masks or (None,)]
     # The device's own CPU is what its delegates are compared with.
-    wanted = tuple(dict.fromkeys((*(delegates or _default_delegates(profile)), Delegate.CPU)))
-    count = threads or profile.cpu.default_threads
-    targets = [plan.Target(name, origin, wanted, count) for name, origin in attached_by_key(place)]
+    wanted = (*(spec.delegates or _default_delegates(profile)), Delegate.CPU)
+    delegates = tuple(dict.fromkeys(wanted))
+    counts = spec.thread_counts or (profile.cpu.default_threads,)
+    targets = [
+        plan.Target(name, origin, delegates, count, mask)
+        for name, origin in attached_by_key([place])
+        for count in counts
+        for mask in spec.masks or (None,)
+    ]
     if all(device.identity.is_known for device in place.attached):
-        targets.append(plan.Target(profile.name, Origin.SIMULATED, wanted, count))
-    return (*targets, _host(count))
+        targets += [plan.Target(profile.name, Origin.SIMULATED, delegates, n) for n in counts]
+    return [*targets, *(_host(count) for count in counts)]
 
 
-def _host(threads: int) -> plan.Target:
+def _host(threads: int, mask: str | None = None) -> plan.Target:
     """This machine, never with more threads than it has processors."""
-    return plan.Target(HOST, Origin.HOST, (Delegate.CPU,), min(threads, processors()))
+    count = min(threads, processors())
+    return plan.Target(HOST, Origin.HOST, (Delegate.CPU,), count, mask)
 
 
 def processors() -> int:

@@ -38,12 +38,12 @@ def run(
 
     device_options, planned = planning.split(asked)
     spec = planning.merge(planning.Asked(**planned))
-    place = hardware.find(spec.device, serials, required=require_hardware)
-    if place.profile is None and spec.device is None:
+    where = planning.places(spec, serials, required=require_hardware)
+    if where[0].profile is None and spec.places == (None,):
         hardware.say("device: this machine (choose a phone's with --device)")
-    made = planning.make(spec, place)
-    attached = planning.attached_by_key(place)
-    device_options.setdefault("cool_least_s", PROTOCOLS[made.protocol].rest_s)
+    made = planning.make(spec, where)
+    attached = planning.attached_by_key(where)
+    device_options = planning.rests(spec, PROTOCOLS[made.protocol].rest_s) | device_options
     session = perform.start(made, out, SystemClock(), attached, device_options)
     try:
         perform.perform(session)
