@@ -1,0 +1,1 @@
+"""PyTorch networks trained on an image folder (extra `torch`)."""

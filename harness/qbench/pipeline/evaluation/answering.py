@@ -1,0 +1,102 @@
+"""Shows every image to every model, over several processes, and hands the answers on as they
+come."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qbench import modelfile
+from qbench.errors import InputError
+from qbench.pipeline.classifier import Classifier, InputRange, classes, image_shape
+from qbench.pipeline.data import DataSet, Sample, images
+from qbench.pipeline.evaluation.records import Answer, Subject
+from qbench.pipeline.tflite_file import provenance
+from qbench.pipeline.workers import results
+from qbench.records import Precision
+
+if TYPE_CHECKING:
+    from qbench.pipeline.training.inference import TorchClassifier
+
+CHECKPOINT = ".pt"
+# Small enough that no process waits long for another's last piece, and progress moves.
+_PIECE = 10
+
+_Task = tuple[str, InputRange, tuple[Sample, ...]]
+
+
+def examine(path: Path, data: DataSet) -> Subject:
+    """Who is examined. Raises ModelFileError for a file that cannot be read, InputError for a
+    model that takes no image or tells other classes than `data` has."""
+    if path.suffix == CHECKPOINT:
+        from qbench.pipeline.training import checkpoint
+
+        held = checkpoint.describe(path)
+        told, network, precision = len(held.classes), held.arch, None
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    else:
+        info = modelfile.read(path)
+        image_shape(info)
+        told, precision, digest = classes(info), info.precision, modelfile.sha256(path)
+        network = (provenance(path) or {}).get("network") or _stem(path, info.precision)
+    if told != len(data.classes):
+        raise InputError(
+            f"{path}: tells {told} classes, but {data.root} has "
+            f"{len(data.classes)} ({', '.join(data.classes)})"
+        )
+    return Subject(str(network), precision, str(path), digest, path.stat().st_size)
+
+
+def _stem(path: Path, precision: Precision) -> str:
+    for joint in "-_.":
+        if path.stem.endswith(f"{joint}{precision}"):
+            return path.stem.removesuffix(f"{joint}{precision}")
+    return path.stem
+
+
+def answers(
+    subjects: Sequence[Subject],
+    samples: Sequence[Sample],
+    scale: InputRange,
+    jobs: int,
+    progress: Callable[[int, int], None],
+) -> dict[Subject, tuple[Answer, ...]]:
+    """What each of `subjects` answers to each of `samples`, in their order.
+
+    Images are decoded where they are used, so memory does not grow with their number. Raises
+    InputError for an image that cannot be read, RunnerError for a model that cannot be run.
+    """
+    pieces = [tuple(samples[at : at + _PIECE]) for at in range(0, len(samples), _PIECE)]
+    todo: list[_Task] = [(s.path, scale, piece) for s in subjects for piece in pieces]
+    found: dict[Subject, list[Answer]] = {subject: [] for subject in subjects}
+    total = len(subjects) * len(samples)
+    done = 0
+    for number, given in enumerate(results(_answer, todo, jobs)):
+        found[subjects[number // len(pieces)]] += given
+        done += len(given)
+        progress(done, total)
+    return {subject: tuple(given) for subject, given in found.items()}
+
+
+def _answer(task: _Task) -> list[Answer]:
+    path, scale, samples = task
+    model = _loaded(path, scale)
+    shape = model.shape
+    given = []
+    for sample in samples:
+        image = images.read(Path(sample.path), shape.height, shape.width, shape.channels)
+        row, took_us = model.probabilities(image)
+        given.append(Answer(sample.path, sample.label, tuple(map(float, row)), took_us))
+    return given
+
+
+@lru_cache(maxsize=1)  # one: models come in order, and twelve at once would fill the memory
+def _loaded(path: str, scale: InputRange) -> Classifier | TorchClassifier:
+    if path.endswith(CHECKPOINT):
+        from qbench.pipeline.training.inference import TorchClassifier
+
+        return TorchClassifier(Path(path), scale)
+    return Classifier(Path(path), scale=scale)
