@@ -141,7 +141,11 @@ def _facts(case: Case, model: ModelInfo) -> html.ModelFacts:
         weight_bytes=model.weight_bytes,
         activation_bytes=model.activation_bytes,
         macs=model.macs,
-        operators=len(model.main.ops),
+        graph_name=model.main.name,
+        op_macs=tuple(op.macs or 0 for op in model.main.ops),
+        op_outputs=tuple(
+            model.main.tensors[op.outputs[0]].name if op.outputs else "" for op in model.main.ops
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from qbench.cli import simulating, sustaining
 from qbench.errors import InputError, QBenchError
@@ -23,8 +23,8 @@ def curves(
         return [], []
     sustaining.seconds(duration)
     groups: dict[tuple[str, str, int], list[Case]] = {}
-    for case in (case for session in sessions for case in session.plan.cases):
-        if case.origin is Origin.SIMULATED and case.model_sha256 in readable and case.xnnpack:
+    for case in _cases(sessions):
+        if case.model_sha256 in readable and case.xnnpack:
             groups.setdefault((case.model_path, case.device, case.threads), []).append(case)
     told: list[html.Lasting] = []
     missing: dict[str, None] = {}
@@ -61,3 +61,12 @@ def curves(
             )
         )
     return told, list(missing)
+
+
+def _cases(sessions: Sequence[html.Session]) -> Iterator[Case]:
+    """Simulated ones with a number. A fall-back is the CPU's curve under another name."""
+    for session in sessions:
+        for row in session.rows:
+            s = row.summary
+            if s.case.origin is Origin.SIMULATED and s.p50_us is not None and not s.cpu_fallback:
+                yield s.case

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from qbench.records import ComputeUnit, Plan, RunRecord, SessionInfo, Summary
+from qbench.report.comparison import Comparison
 from qbench.report.row import Row
 from qbench.report.simulation import Answer
 from qbench.report.sustained import Ahead, Curve
@@ -43,7 +44,8 @@ class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a model's file, as it was when the report was made."""
+    """Of a model's file, as it was when the report was made. `op_macs` and `op_outputs` (name of
+    the first output tensor) have an entry per operator."""
 
     name: str
     precision: str
@@ -52,7 +54,13 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     weight_bytes: int
     activation_bytes: int | None
     macs: int | None
-    operators: int
+    graph_name: str
+    op_macs: tuple[int, ...]
+    op_outputs: tuple[str, ...]
+
+    @property
+    def operators(self) -> int:
+        return len(self.op_macs)
 
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +95,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[ModelFacts, ...] = ()
     lasting: tuple[Lasting, ...] = ()
     accuracies: tuple[Accuracy, ...] = ()
+    comparison: Comparison | None = None
     missing: tuple[str, ...] = ()
 
 

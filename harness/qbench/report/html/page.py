@@ -11,6 +11,7 @@ from qbench.report.html.content import Content, lines
 from qbench.report.html.markup import Html, join, tag
 from qbench.report.html.sections import (
     agreement,
+    changes,
     distribution,
     front,
     latency,
@@ -29,6 +30,7 @@ from qbench.units import printable
 
 _SECTIONS = (
     summary,
+    changes,
     results,
     latency,
     speedup,

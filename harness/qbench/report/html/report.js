@@ -290,4 +290,6 @@
     });
 
   themed();
+  // For who makes a picture of the whole page without a window to scroll in.
+  root.dataset.height = document.documentElement.scrollHeight;
 })();

@@ -21,7 +21,7 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
     told = [one for one in content.lasting if _known(one)]
     if not told:
         return None
-    conditions = {f"{format_duration_s(o.duration_s)}, {o.ambient_c:g} °C around it" for o in told}
+    conditions = {f"{_length(o)}, {o.ambient_c:g} °C around it" for o in told}
     plot = draw(
         "plot-sustained",
         "Latency under a load that goes on (SIMULATED)",
@@ -38,6 +38,10 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
 
 def _known(one: Lasting) -> list[tuple[Curve, Sustained]]:
     return [(c, c.outcome) for c in one.curves if isinstance(c.outcome, Sustained)]
+
+
+def _length(one: Lasting) -> str:
+    return format_duration_s(one.duration_s).removesuffix(" 0 s")
 
 
 def _name(one: Lasting) -> str:

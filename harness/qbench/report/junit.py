@@ -1,0 +1,168 @@
+"""Cases, budgets and regressions as tests, for CI servers: JUnit XML as Ant writes it.
+
+The schema is windyroad's (github.com/windyroad/JUnit-Schema), the one that CI servers share. An
+error is a case without a number, a failure a budget or a comparison that was not kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from xml.etree import ElementTree as Tree
+
+from qbench.records import Summary
+from qbench.report.comparison import ComparedPair, Comparison
+from qbench.report.html.content import Session
+from qbench.stats import Ratio
+from qbench.units import printable
+
+
+class Test(NamedTuple):
+    """`problem`: (error | failure | skipped, type, message)."""
+
+    group: str
+    name: str
+    time_s: float
+    problem: tuple[str, str, str] | None = None
+
+
+class Judged(NamedTuple):
+    """A budget's verdict on one case, in words. `is_kept` None: it could not be judged."""
+
+    case_id: str
+    budget: str
+    is_kept: bool | None
+    words: str
+
+
+def render(
+    sessions: Sequence[Session],
+    judged: Iterable[Judged] = (),
+    comparison: Comparison | None = None,
+) -> str:
+    """One suite per session, one for budgets and one for the comparison where there are such."""
+    root = Tree.Element("testsuites")
+    suites = [
+        (session.name, session.info.created_at, _host(session), _cases(session))
+        for session in sessions
+    ]
+    began = sessions[0].info.created_at
+    budgets = [_budget(one) for one in judged]
+    if budgets:
+        suites.append(("budgets", began, _host(sessions[0]), budgets))
+    if comparison is not None:
+        suites.append(("comparison", began, _host(sessions[0]), _pairs(comparison)))
+    for number, (name, at, host, tests) in enumerate(suites):
+        _suite(root, number, name, at, host, tests)
+    Tree.indent(root)
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n' + Tree.tostring(root, encoding="unicode") + "\n"
+    )
+
+
+def _cases(session: Session) -> list[Test]:
+    return [_case(row.summary) for row in session.rows]
+
+
+def _case(s: Summary) -> Test:
+    time_s = (s.p50_us or 0) / 1e6
+    problem = None
+    if s.failed_runs and s.failure is not None:
+        told = f"{s.failed_runs} of {s.runs} runs: {s.failure.message}"
+        problem = ("error", s.failure.error, told)
+    elif s.p50_us is None:
+        problem = ("skipped", "", "not run" if not s.runs else "no median was told")
+    return Test("cases", s.case.case_id, time_s, problem)
+
+
+def _budget(one: Judged) -> Test:
+    problem = None
+    if one.is_kept is None:
+        problem = ("skipped", "", one.words)
+    elif not one.is_kept:
+        problem = ("failure", "budget", one.words)
+    return Test("budgets", f"{one.case_id}: {one.budget}", 0.0, problem)
+
+
+def _pairs(comparison: Comparison) -> list[Test]:
+    return [_pair(pair) for pair in comparison.pairs]
+
+
+def _pair(pair: ComparedPair) -> Test:
+    result = pair.result
+    if isinstance(result, Ratio):
+        words = f"{(result.ratio - 1) * 100:+.1f} %: {result.basis}"
+    else:
+        words = result.reason
+    problem = None
+    if pair.is_regression:
+        problem = ("failure", pair.word, words)
+    elif pair.word in ("refused", "inconclusive", "too few runs"):
+        problem = ("skipped", "", f"{pair.word}: {words}")
+    return Test("comparison", pair.label, 0.0, problem)
+
+
+def _suite(
+    root: Tree.Element, number: int, name: str, at: str, host: str, tests: Sequence[Test]
+) -> None:
+    kinds = [test.problem[0] for test in tests if test.problem is not None]
+    suite = Tree.SubElement(
+        root,
+        "testsuite",
+        {
+            "id": str(number),
+            "package": "qbench",
+            "name": _token(name) or "session",
+            "timestamp": at[:19],
+            "hostname": _token(host) or "localhost",
+            "tests": str(len(tests)),
+            "failures": str(kinds.count("failure")),
+            "errors": str(kinds.count("error")),
+            "skipped": str(kinds.count("skipped")),
+            "time": f"{sum(test.time_s for test in tests):.6f}",
+        },
+    )
+    Tree.SubElement(suite, "properties")
+    for test in tests:
+        _test(suite, test)
+    Tree.SubElement(suite, "system-out")
+    Tree.SubElement(suite, "system-err")
+
+
+def _test(suite: Tree.Element, test: Test) -> None:
+    case = Tree.SubElement(
+        suite,
+        "testcase",
+        {
+            "name": _token(test.name),
+            "classname": f"qbench.{test.group}",
+            "time": f"{test.time_s:.6f}",
+        },
+    )
+    if test.problem is None:
+        return
+    kind, type_, message = test.problem
+    if kind == "skipped":
+        Tree.SubElement(case, kind).text = _text(message)
+        return
+    problem = Tree.SubElement(case, kind, {"type": type_, "message": _text(message)})
+    problem.text = _text(message)
+
+
+def _host(session: Session) -> str:
+    devices = session.info.devices
+    return devices[0].title if devices else "localhost"
+
+
+_NOT_XML = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _text(text: str) -> str:
+    """XML 1.0 has no control characters, not even escaped ones."""
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", printable(text))
+
+
+def _token(text: str) -> str:
+    """xs:token: single spaces, none at the ends."""
+    return " ".join(_text(text).split())
