@@ -16,17 +16,19 @@ from qbench.errors import CommandTimeoutError
 
 
 class Hanging(LocalTransport):
-    """A phone on which whatever asks for NNAPI never ends. `is_lost`: nor does anything else."""
+    """A phone on which whatever asks for NNAPI never ends. `is_lost`: nor does anything else.
+    `times`: how often it hangs."""
 
-    def __init__(self, phone: LocalPhone, *, is_lost: bool) -> None:
+    def __init__(self, phone: LocalPhone, *, is_lost: bool, times: int = 99) -> None:
         super().__init__(phone)
         self._is_lost = is_lost
+        self._times = times
         self.asked = 0
 
     def run(self, command: str | Sequence[str], **options: Any) -> Completed:
         is_listing = "--use_nnapi=true" in command
         self.asked += is_listing
-        if is_listing or self._is_lost:
+        if (is_listing and self.asked <= self._times) or self._is_lost:
             raise CommandTimeoutError("not ended", serial=self.serial)
         return super().run(command, **options)
 
@@ -36,7 +38,16 @@ def test_a_tool_that_hangs_is_no_lost_device(tmp_path: Path) -> None:
     listed = npu.list_accelerators(transport, program=["/tool"], model="/model")
     assert listed.names == ()
     assert "did not list them within" in str(listed.problem)
-    assert transport.asked == 1
+    assert transport.asked == 2
+
+
+def test_a_connection_that_hung_under_the_question_is_not_held_against_the_tool(
+    tmp_path: Path,
+) -> None:
+    transport = Hanging(LocalPhone(tmp_path), is_lost=False, times=1)
+    listed = npu.list_accelerators(transport, program=["/tool"], model="/model")
+    assert transport.asked == 2
+    assert "did not list them" not in str(listed.problem)  # but what /tool says, which is not there
 
 
 def test_a_device_that_does_not_answer_either_is_lost(tmp_path: Path) -> None:

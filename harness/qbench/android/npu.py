@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from qbench.adb.transport import Transport
+from qbench.adb.transport import Completed, Transport
 from qbench.android import command
 from qbench.android.command import Route
 from qbench.android.identity import Identity
@@ -49,12 +49,9 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
 def list_accelerators(transport: Transport, *, program: Sequence[str], model: str) -> Accelerators:
     """Let the tool itself list them, with the shortest of runs. Raises DeviceError."""
     words = command.listing_words(program=program, model=model)
-    try:
-        answer = transport.run(words, timeout_s=_LIST_S)
-    except CommandTimeoutError:
-        # A device that answers is not lost: asking the tool again would only hang again.
-        transport.run(["true"], timeout_s=_ALIVE_S)
-        return Accelerators((), f"benchmark_model did not list them within {_LIST_S:g} s")
+    answer = _patiently(transport, words) or _patiently(transport, words)
+    if answer is None:
+        return Accelerators((), f"benchmark_model did not list them within {_LIST_S:g} s, twice")
     text = answer.text + "\n" + answer.stderr.decode("utf-8", "replace")
     found = _LISTED.search(text)
     if found:
@@ -69,6 +66,16 @@ def list_accelerators(transport: Transport, *, program: Sequence[str], model: st
     return Accelerators(
         (), f"benchmark_model lists none: {last[-1][:200] if last else 'no output'}"
     )
+
+
+def _patiently(transport: Transport, words: Sequence[str]) -> Completed | None:
+    """None: no answer in time from a device that does answer. It was the tool that hung, or the
+    connection and another has taken its place: only asking once more tells."""
+    try:
+        return transport.run(words, timeout_s=_LIST_S)
+    except CommandTimeoutError:
+        transport.run(["true"], timeout_s=_ALIVE_S)
+        return None
 
 
 def choose(listed: Sequence[str], expected: str | None) -> str | None:
