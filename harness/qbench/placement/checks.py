@@ -8,7 +8,7 @@ reason in words. `who` in the reasons is the delegate as people call it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from qbench.placement.graph import OPTIONAL, Node
@@ -49,25 +49,40 @@ def bounds(arg: int | list[int]) -> tuple[int, int]:
     return (arg, arg) if isinstance(arg, int) else (arg[0], arg[1])
 
 
-def pick(node: Node, where: str) -> Iterator[tuple[str, TensorInfo | None]]:
+Pick = Callable[[Node], Iterable[tuple[str, TensorInfo | None]]]
+
+
+def picker(where: str) -> Pick:
     """`in0`, `out1`: that tensor; `in*`, `out*`: all that are given. Each with its name in words.
 
-    A tensor that the node does not have is None.
+    A tensor that the node does not have is None. Rules are looked at for every node of every model:
+    what `where` says is worked out once, when the rules are loaded.
     """
-    role, tensors = ("input", node.inputs) if where.startswith("in") else ("output", node.outputs)
-    index = where.removeprefix("in").removeprefix("out")
+    is_input = where.startswith("in")
+    role, index = ("input" if is_input else "output"), where.lstrip("inout")
     if index == "*":
-        for position, tensor in enumerate(tensors):
-            if tensor is not None:
-                yield f"{role} {position}", tensor
-    else:
-        position = int(index)
-        yield f"{role} {position}", tensors[position] if position < len(tensors) else None
+
+        def every(node: Node) -> Iterable[tuple[str, TensorInfo | None]]:
+            tensors = node.inputs if is_input else node.outputs
+            return [(f"{role} {i}", t) for i, t in enumerate(tensors) if t is not None]
+
+        return every
+    position, name = int(index), f"{role} {index}"
+
+    def one(node: Node) -> Iterable[tuple[str, TensorInfo | None]]:
+        tensors = node.inputs if is_input else node.outputs
+        return ((name, tensors[position] if position < len(tensors) else None),)
+
+    return one
 
 
 def runtime_inputs(node: Node) -> int:
     """Inputs that are neither constants nor absent."""
-    return sum(t is not None and not t.is_constant for t in node.inputs)
+    count = 0
+    for tensor in node.inputs:
+        if tensor is not None and not tensor.is_constant:
+            count += 1
+    return count
 
 
 # -- checks of counts, versions, options
@@ -180,9 +195,11 @@ def types(wanted: dict[str, Any], who: str) -> Check:
     A class may ask that 8-bit tensors are quantized per tensor (`per_tensor: true`).
     """
 
+    seats = [(picker(where), kind) for where, kind in wanted.items()]
+
     def answer(node: Node) -> str | None:
-        for where, kind in wanted.items():
-            for name, tensor in pick(node, where):
+        for pick, kind in seats:
+            for name, tensor in pick(node):
                 reason = wrong_type(node, name, tensor, kind, who)
                 if reason:
                     return reason
@@ -212,9 +229,11 @@ def wrong_type(
 def refused_types(wanted: dict[str, list[str]], who: str) -> Check:
     """The opposite of `types`: data types that are not taken."""
 
+    seats = [(picker(where), dtypes) for where, dtypes in wanted.items()]
+
     def answer(node: Node) -> str | None:
-        for where, dtypes in wanted.items():
-            for name, tensor in pick(node, where):
+        for pick, dtypes in seats:
+            for name, tensor in pick(node):
                 if tensor is not None and tensor.dtype in dtypes:
                     return f"{who} does not take {tensor.dtype} as {name} of {node.label}"
         return None
@@ -226,11 +245,12 @@ def refused_types(wanted: dict[str, list[str]], who: str) -> Check:
 def rank(wanted: dict[str, Any], who: str) -> Check:
     """`{in0: 4, "in*": [0, 4]}`: number of dimensions."""
 
+    seats = [(picker(where), *bounds(arg)) for where, arg in wanted.items()]
+
     def answer(node: Node) -> str | None:
-        for where, arg in wanted.items():
-            low, high = bounds(arg)
-            for name, tensor in pick(node, where):
-                if tensor is not None and not low <= tensor.rank <= high:
+        for pick, low, high in seats:
+            for name, tensor in pick(node):
+                if tensor is not None and not low <= len(tensor.shape) <= high:
                     return (
                         f"{who} takes {span(low, high)} dimensions as {name} of {node.label}; "
                         f"this node's has {tensor.rank}"
@@ -248,9 +268,11 @@ def max_rank(limit: int, who: str) -> Check:
 
 @check
 def rank_among(wanted: dict[str, list[int]], who: str) -> Check:
+    seats = [(picker(where), allowed) for where, allowed in wanted.items()]
+
     def answer(node: Node) -> str | None:
-        for where, allowed in wanted.items():
-            for name, tensor in pick(node, where):
+        for pick, allowed in seats:
+            for name, tensor in pick(node):
                 if tensor is not None and tensor.rank not in allowed:
                     return f"{who} takes {either(allowed)} dimensions as {name} of {node.label}"
         return None
@@ -262,11 +284,12 @@ def rank_among(wanted: dict[str, list[int]], who: str) -> Check:
 def shape(wanted: dict[str, Any], who: str) -> Check:
     """As `rank`, and no dimension may be empty."""
     ranks = rank(wanted, who)
+    seats = [picker(where) for where in wanted]
 
     def answer(node: Node) -> str | None:
-        for where in wanted:
-            for name, tensor in pick(node, where):
-                if tensor is not None and any(size <= 0 for size in tensor.shape):
+        for pick in seats:
+            for name, tensor in pick(node):
+                if tensor is not None and min(tensor.shape, default=1) <= 0:
                     return f"{who} takes no empty tensor: {name} of this {node.label} is one"
         return ranks(node)
 
@@ -275,8 +298,10 @@ def shape(wanted: dict[str, Any], who: str) -> Check:
 
 @check
 def same_types(where: list[str], who: str) -> Check:
+    seats = [picker(w) for w in where]
+
     def answer(node: Node) -> str | None:
-        found = [tensor.dtype for w in where for _, tensor in pick(node, w) if tensor is not None]
+        found = [tensor.dtype for pick in seats for _, tensor in pick(node) if tensor is not None]
         if len(set(found)) <= 1:
             return None
         return f"{who} takes {node.label} of one data type only; this node mixes {either(found)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qbench.placement.checks import Check, check, either, pick, predicate, wrong_type
+from qbench.placement.checks import Check, check, either, picker, predicate, wrong_type
 from qbench.placement.graph import Node
 from qbench.records import Quantization, TensorInfo
 
@@ -149,13 +149,14 @@ def scale_ratio(arg: dict[str, Any], who: str) -> Check:
     """`{of: [in0, in1], min, max}`: each input's scale over the output's; with `product: true`
     the product of the inputs' scales over the output's. Half open: [min, max)."""
 
+    seats = [picker(where) for where in arg["of"]]
+
     def answer(node: Node) -> str | None:
         output = node.outputs[0]
-        tensors = [tensor for where in arg["of"] for _, tensor in pick(node, where)]
         if output is None or output.dtype not in ("int8", "uint8"):
             return None
         out_scale = _scale(output)
-        scales = [_scale(tensor) for tensor in tensors]
+        scales = [_scale(tensor) for pick in seats for _, tensor in pick(node)]
         if out_scale is None or None in scales:
             return None
         known = [scale for scale in scales if scale is not None]

@@ -10,6 +10,7 @@ OPTIONAL = -1  # an optional input that is not given
 
 
 SEATS = 5
+_EMPTY: list[TensorInfo | None] = [None] * SEATS
 
 
 class Node:
@@ -21,25 +22,25 @@ class Node:
     first SEATS of them. How many there really are, `input_ids` and `output_ids` tell.
     """
 
-    __slots__ = ("graph", "input_ids", "inputs", "name", "op", "options", "output_ids", "outputs")
+    __slots__ = (
+        *("graph", "input_ids", "inputs", "label", "name", "op", "options", "output_ids"),
+        "outputs",
+    )
 
     def __init__(self, graph: Graph, op: OpInfo, input_ids: tuple[int, ...]) -> None:
         self.graph = graph
         self.op = op
         self.name = op.name
+        self.label = op.label
         self.options: OpOptions = op.options
         self.input_ids = input_ids
         self.output_ids = op.outputs
         self.inputs = _seated(graph, input_ids)
         self.outputs = _seated(graph, op.outputs)
 
-    @property
-    def label(self) -> str:
-        return self.op.label
-
     def remapped(self, sources: dict[int, int]) -> Node:
         """This operator with inputs replaced by `sources`, itself if there is nothing to do."""
-        if not any(i in sources for i in self.input_ids):
+        if not sources or sources.keys().isdisjoint(self.input_ids):
             return self
         return Node(self.graph, self.op, tuple(sources.get(i, i) for i in self.input_ids))
 
@@ -65,6 +66,7 @@ class Graph:
         self.quasi_static: set[int] = set()
         self.elided: set[int] = set()
         self.persistent: set[int] = set()
+        self.has_resources = "resource" in {t.dtype for t in subgraph.tensors}
         self.nodes = [Node(self, op, op.inputs) for op in subgraph.ops]
         self.outputs = subgraph.outputs
         self._consumers: dict[int, list[Node]] | None = None
@@ -86,8 +88,9 @@ class Graph:
 
 
 def _seated(graph: Graph, ids: tuple[int, ...]) -> list[TensorInfo | None]:
-    tensors = [graph.tensor(i) for i in ids]
-    return tensors + [None] * (SEATS - len(tensors))
+    tensors, count = graph.tensors, len(graph.tensors)
+    found: list[TensorInfo | None] = [tensors[i] if 0 <= i < count else None for i in ids]
+    return found + _EMPTY[len(found) :]
 
 
 def _by_tensor(nodes: Iterable[Node], ids: Iterable[tuple[int, ...]]) -> dict[int, list[Node]]:

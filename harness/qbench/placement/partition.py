@@ -15,7 +15,7 @@ from qbench.errors import ModelFileError
 from qbench.placement.graph import OPTIONAL
 
 
-class PlanNode(msgspec.Struct, frozen=True):
+class PlanNode(msgspec.Struct, frozen=True, gc=False):
     """One step of an execution plan: an operator, or a delegate's piece of the graph.
 
     `has_side_effect` is the runtime's might_have_side_effect: steps that have it keep their
@@ -27,7 +27,7 @@ class PlanNode(msgspec.Struct, frozen=True):
     has_side_effect: bool = False
 
 
-class Subset(msgspec.Struct, frozen=True):
+class Subset(msgspec.Struct, frozen=True, gc=False):
     """Positions in the plan that are executed together; `wanted` says by the delegate."""
 
     wanted: bool

@@ -27,7 +27,7 @@ from qbench.records import (
 CONTROL_FLOW = ("IF", "WHILE", "CALL_ONCE")
 
 
-class Segment(msgspec.Struct, frozen=True):
+class Segment(msgspec.Struct, frozen=True, gc=False):
     """Operators that one executor runs in one go; `ops` are operator indices in their order.
 
     `executor`: xnnpack, builtin (TFLite's own kernels), gpu, nnapi, hexagon. DEQUANTIZE and
@@ -74,7 +74,7 @@ class GraphPlacement(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One step of a plan: an operator nobody has taken (`executor` None), or a delegate's piece."""
 
     executor: str | None
@@ -260,25 +260,31 @@ def _cpu_path(
 
 def _plan(graph: Graph, sources: dict[int, dict[int, int]]) -> list[Step]:
     """Every operator as a step of its own, reading `sources[position]` where it is replaced."""
+    nobody: dict[int, int] = {}
     return [
-        Step(None, (position,), _form(node.remapped(sources.get(position, {}))))
+        Step(None, (position,), _form(node.remapped(sources.get(position, nobody))))
         for position, node in enumerate(graph.nodes)
     ]
 
 
 def _form(node: Node) -> PlanNode:
-    effect = node.name in CONTROL_FLOW or any(
+    effect = node.name in CONTROL_FLOW or (node.graph.has_resources and _uses_resource(node))
+    return PlanNode(node.input_ids, node.output_ids, effect)
+
+
+def _uses_resource(node: Node) -> bool:
+    return any(
         tensor is not None and tensor.dtype == "resource"
         for tensor in (*node.inputs, *node.outputs)
     )
-    return PlanNode(node.input_ids, node.output_ids, effect)
 
 
 def _piece(steps: Sequence[Step], subset: Subset, executor: str) -> Step:
     """Several steps as one; it reads what they read and do not write themselves."""
     members = [steps[position] for position in subset.members]
-    outputs = {t for step in members for t in step.form.outputs if t != OPTIONAL}
-    inputs = {t for step in members for t in step.form.inputs if t != OPTIONAL} - outputs
+    outputs = {t for step in members for t in step.form.outputs}
+    inputs = {t for step in members for t in step.form.inputs} - outputs - {OPTIONAL}
+    outputs.discard(OPTIONAL)
     form = PlanNode(
         tuple(sorted(inputs)),
         tuple(sorted(outputs)),

@@ -64,9 +64,11 @@ class RuleSet(msgspec.Struct, frozen=True):
         checks = self.ops.get(node.label)
         if checks is None:
             return f"{self.who} does not know {node.label}"
-        for check in (*checks, *self.everywhere):
-            reason = check(node)
-            if reason is not None:
+        for check in checks:
+            if (reason := check(node)) is not None:
+                return reason
+        for check in self.everywhere:
+            if (reason := check(node)) is not None:
                 return reason
         return None
 

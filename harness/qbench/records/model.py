@@ -1,8 +1,13 @@
-"""What a .tflite file says about itself: nouns only, no reading."""
+"""What a .tflite file says about itself: nouns only, no reading.
+
+`gc=False`: these values cannot be part of a cycle, and a folder of models is hundreds of thousands
+of them, which the collector would walk over and over.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from math import prod
 
 import msgspec
 
@@ -17,7 +22,7 @@ class Precision(StrEnum):
     MIXED = "mixed"  # none of the above: int16 activations, int4 weights, float islands ...
 
 
-class Quantization(msgspec.Struct, frozen=True):
+class Quantization(msgspec.Struct, frozen=True, gc=False):
     """Affine quantization of one tensor. Per channel when `channels` > 1.
 
     `scale` and `zero_point` are the first channel's; `zero_points_all_zero` speaks of all.
@@ -30,7 +35,7 @@ class Quantization(msgspec.Struct, frozen=True):
     zero_points_all_zero: bool
 
 
-class TensorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+class TensorInfo(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One tensor of a subgraph.
 
     `shape` is the static shape, as in the file. `nbytes` is None where the size is not known
@@ -56,13 +61,10 @@ class TensorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def elements(self) -> int:
-        count = 1
-        for size in self.shape:
-            count *= size
-        return count
+        return prod(self.shape)
 
 
-class OpOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+class OpOptions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The builtin options that placement and cost look at; None where the op has no such option.
 
     Names are those of the TFLite schema, shortened where the schema's are long.
@@ -104,7 +106,7 @@ class OpOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     kernel_type: str | None = None  # LSTM: FULL, BASIC
 
 
-class OpInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+class OpInfo(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One operator, in execution order. -1 in `inputs` means "optional input not given".
 
     `macs` counts multiply-accumulates of convolutions, matrix products and transposed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from math import ceil
+from math import ceil, prod
 
 import msgspec
 
@@ -81,14 +81,22 @@ _SPATIAL = {
     *("DEPTH_TO_SPACE", "SPACE_TO_DEPTH"),
 }
 _PADS = frozenset({"PAD", "PADV2", "MIRROR_PAD"})
+# Operators that ever become part of an earlier one's kernel; `_host` says when.
+_JOINERS = {
+    ComputeUnit.CPU: _CLAMPS | {"CONV_2D", _DEPTHWISE},
+    ComputeUnit.GPU: _ELEMENTWISE | {"CONV_2D", _DEPTHWISE, "MAX_POOL_2D", "AVERAGE_POOL_2D"},
+    ComputeUnit.NPU: frozenset[str](),
+}
 _THIN = 4
+_EIGHT_BIT = ("int8", "uint8")
+_FLOATS = ("float32", "float16")
 
 
 class Graph:
     """The main subgraph, prepared once for all its segments.
 
     `readers`: how often a tensor is read, a graph output once more. `constants`: the tensors that
-    are known before the first run.
+    are known before the first run; `settled`: the operators that compute such from such.
     """
 
     def __init__(self, model: ModelInfo) -> None:
@@ -97,17 +105,17 @@ class Graph:
         self.tensors = main.tensors
         self.readers: dict[int, int] = {}
         self.constants = {t.index for t in main.tensors if t.is_constant}
-        for op in main.ops:
+        self.settled: set[int] = set()
+        readers = self.readers
+        for index, op in enumerate(main.ops):
             for tensor in op.inputs:
-                self.readers[tensor] = self.readers.get(tensor, 0) + 1
-            if self.is_constant(op):
+                readers[tensor] = readers.get(tensor, 0) + 1
+            known = self.constants.issuperset([t for t in op.inputs if t >= 0])
+            if known and max(op.inputs, default=-1) >= 0:
+                self.settled.add(index)
                 self.constants.update(op.outputs)
         for tensor in main.outputs:
-            self.readers[tensor] = self.readers.get(tensor, 0) + 1
-
-    def is_constant(self, op: OpInfo) -> bool:
-        given = [t for t in op.inputs if t >= 0]
-        return bool(given) and self.constants.issuperset(given)
+            readers[tensor] = readers.get(tensor, 0) + 1
 
 
 def lower(graph: Graph, segment: Segment, profile: DeviceProfile) -> tuple[Kernel, ...]:
@@ -116,7 +124,7 @@ def lower(graph: Graph, segment: Segment, profile: DeviceProfile) -> tuple[Kerne
     An operator whose inputs are all constant, or computed from constants alone, costs nothing at
     run time. A tensor whose size is known only at run time counts as empty.
     """
-    ops = [op for op in (graph.ops[i] for i in segment.ops) if not graph.is_constant(op)]
+    ops = [graph.ops[i] for i in segment.ops if i not in graph.settled]
     if segment.executor == "builtin":
         groups = [[op] for op in ops]
     else:
@@ -168,6 +176,8 @@ def _host(
     graph: Graph, op: OpInfo, unit: ComputeUnit, home: dict[int, list[OpInfo]]
 ) -> list[OpInfo] | None:
     """The group that `op` becomes part of, None if it begins one of its own."""
+    if op.name not in _JOINERS[unit]:
+        return None
     written = [t for t in op.inputs if t in home]
     latest = max(written, key=lambda t: home[t][-1].index, default=None)
     if latest is None or graph.readers[latest] != 1 or latest not in home[latest][-1].outputs:
@@ -196,6 +206,8 @@ def _takes_pad(op: OpInfo, unit: ComputeUnit) -> bool:
 
 def _head(group: list[OpInfo]) -> OpInfo:
     """The operator that gives a kernel its name: the first that is not a PAD before it."""
+    if len(group) == 1:
+        return group[0]
     return next((op for op in group if op.name != "PAD"), group[0])
 
 
@@ -203,41 +215,47 @@ def _head(group: list[OpInfo]) -> OpInfo:
 
 
 def _kernel(graph: Graph, group: list[OpInfo], segment: Segment, profile: DeviceProfile) -> Kernel:
+    """Called for every operator of every model, so it looks at each tensor once."""
     head, unit = _head(group), segment.unit
+    tensors, constants = graph.tensors, graph.constants
     dtype = _dtype(graph, head, unit)
-    written = {t for op in group for t in op.outputs}
-    read = sorted({t for op in group for t in op.inputs if t >= 0} - written)
-    outputs = [graph.tensors[t] for t in group[-1].outputs]
-    activations = [graph.tensors[t] for t in read if t not in graph.constants] + outputs
-    weights = [graph.tensors[t] for t in read if t in graph.constants]
-    macs, launches = tiles.padded_macs(graph.tensors, head, unit, dtype.value, profile), 1
-    activation_bytes = sum(_bytes(t, unit) for t in activations)
-    if unit is ComputeUnit.GPU and tiles.is_winograd(graph.tensors, head, profile):
+    read = {t for op in group for t in op.inputs if t >= 0}
+    if len(group) > 1:
+        read.difference_update(t for op in group for t in op.outputs)
+    outputs = [tensors[t] for t in group[-1].outputs]
+    activations = [tensors[t] for t in read if t not in constants] + outputs
+    activation_bytes = sum([_bytes(t, unit) for t in activations])
+    weight_bytes = sum([_bytes(tensors[t], unit) for t in read if t in constants])
+    macs, launches = tiles.padded_macs(tensors, head, unit, dtype.value, profile), 1
+    if unit is ComputeUnit.GPU and tiles.is_winograd(tensors, head, profile):
         # gpu/common/tasks/winograd.cc: 4x4 outputs from 6x6 inputs, 36 products, and back
         macs, launches = macs // 4, 3
         activation_bytes = ceil(activation_bytes * (1 + 2 * 36 / 16))
+    o = head.options
     return Kernel(
-        ops=tuple(op.index for op in group),
+        ops=tuple([op.index for op in group]),
         unit=unit,
         executor=segment.executor,
         family=_family(head, segment),
         dtype=dtype,
         macs=macs,
         activation_bytes=activation_bytes,
-        weight_bytes=sum(_bytes(t, unit) for t in weights),
-        elements=sum(t.elements for t in outputs if t.nbytes is not None),
+        weight_bytes=weight_bytes,
+        elements=sum([prod(t.shape) for t in outputs if t.nbytes is not None]),
         thin_pixels=_thin_pixels(activations) if head.name in _SPATIAL else 0,
         depth=_depth(graph, head) / (4 if launches > 1 else 1),
         is_pad=head.name in _PADS,
-        is_dilated=max(head.options.dilation_h or 1, head.options.dilation_w or 1) > 1,
+        is_dilated=(o.dilation_h or 1) > 1 or (o.dilation_w or 1) > 1,
         launches=launches,
     )
 
 
 def _depth(graph: Graph, head: OpInfo) -> float:
     """Products per value of the head's own output."""
-    values = graph.tensors[head.outputs[0]].elements if head.outputs else 0
-    return (head.macs or 0) / values if values else 0.0
+    if not head.macs or not head.outputs:
+        return 0.0
+    values = prod(graph.tensors[head.outputs[0]].shape)
+    return head.macs / values if values else 0.0
 
 
 def _family(head: OpInfo, segment: Segment) -> Family:
@@ -255,27 +273,27 @@ def _family(head: OpInfo, segment: Segment) -> Family:
 def _dtype(graph: Graph, op: OpInfo, unit: ComputeUnit) -> Dtype:
     if unit is ComputeUnit.GPU:
         return Dtype.FP16  # the GPU delegate computes in fp16, quantized graphs too
-    tensors = [graph.tensors[t] for t in (*op.outputs, *op.inputs) if t >= 0]
-    activations = {t.dtype for t in tensors if t.index not in graph.constants}
-    if activations & {"int8", "uint8"}:
+    ids = [t for t in (*op.outputs, *op.inputs) if t >= 0]
+    activations = {graph.tensors[t].dtype for t in ids if t not in graph.constants}
+    if not activations.isdisjoint(_EIGHT_BIT):
         return Dtype.INT8
     if unit is ComputeUnit.NPU:
-        return Dtype.FP16 if activations & {"float32", "float16"} else Dtype.INT8
-    hybrid = op.macs and any(
-        t.is_constant and t.dtype in ("int8", "uint8", "int4") for t in tensors
-    )
+        return Dtype.INT8 if activations.isdisjoint(_FLOATS) else Dtype.FP16
+    if not op.macs:
+        return Dtype.FP32
+    read = [graph.tensors[t] for t in ids]
+    hybrid = any(t.is_constant and t.dtype in ("int8", "uint8", "int4") for t in read)
     return Dtype.DYNAMIC if hybrid else Dtype.FP32
 
 
 def _bytes(tensor: TensorInfo, unit: ComputeUnit) -> int:
     if tensor.nbytes is None:
         return 0
-    is_float = tensor.dtype in ("float32", "float16")
-    if unit is ComputeUnit.GPU or (unit is ComputeUnit.NPU and is_float):
-        return tensor.elements * 2
+    if unit is not ComputeUnit.CPU and (unit is ComputeUnit.GPU or tensor.dtype in _FLOATS):
+        return prod(tensor.shape) * 2
     return tensor.nbytes
 
 
 def _thin_pixels(tensors: Iterable[TensorInfo]) -> int:
-    images = [t for t in tensors if t.rank == 4 and 0 < t.shape[-1] <= _THIN]
-    return sum(t.elements // t.shape[-1] for t in images)
+    images = [t.shape for t in tensors if len(t.shape) == 4 and 0 < t.shape[3] <= _THIN]
+    return sum([prod(shape) // shape[3] for shape in images])
