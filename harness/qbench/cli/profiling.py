@@ -42,16 +42,18 @@ def profiled(model: ModelInfo, threads: int, clock: Clock) -> Profiled:
     plain = _plain(model, threads, clock)
     assert isinstance(plain.invokes, InvokeSamples)  # the host always has them
     samples = sorted(plain.invokes.latencies_us)
-    faster = samples[: (len(samples) + 1) // 2]
     wait, wall = plain.run_queue_wait_us, sum(samples)
+    middle_us = samples[len(samples) // 2]
+    # With one thread the processor's time is the latency, and waiting is no part of it.
+    spent_us = (plain.cpu_time_us or wall) / len(samples) if threads == 1 else middle_us
     return Profiled(
         runtime=times.runtime,
         threads=threads,
         invokes=times.invokes,
-        invoke_us=times.invoke_us,
+        between_us=times.between_us,
         kernels_us=times.kernels_us,
-        plain_us=sum(faster) / len(faster),
-        plain_p50_us=samples[len(samples) // 2],
+        plain_us=min(middle_us, spent_us),
+        plain_p50_us=middle_us,
         run_queue_wait_ratio=None if wait is None else wait / wall,
         prediction=told.prediction,
         rows=tuple(_rows(model, told, times)),
@@ -86,7 +88,7 @@ def _rows(model: ModelInfo, told: simulator.Foreseen, times: Profile) -> list[Ro
     rows.append(
         Row(
             names=("invoke, between kernels",),
-            measured_us=times.invoke_us - times.kernels_us,
+            measured_us=times.between_us,
             predicted_us=sum(line.time_us for line in own),
             bound_by="segment",
         )

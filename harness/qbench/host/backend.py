@@ -75,9 +75,15 @@ class HostBackend:
     def run(self, case: Case) -> RawOutput:
         """One fresh process. Whatever goes wrong in it is in the RawOutput; raises nothing."""
         if case.delegate is not Delegate.CPU:
-            refusal = errors.NotDelegatedError(
+            refusal: errors.QBenchError = errors.NotDelegatedError(
                 f"{case.case_id}: this machine has no delegate {case.delegate.value}",
                 hint="measure `cpu` on the host, or simulate the delegate on a device profile",
+            )
+            return self._raw(None, failure_of(refusal))
+        if case.mask is not None and not machine.may_use(case.mask):
+            refusal = errors.PlanError(
+                f"{case.case_id}: this machine cannot run on the cores of mask {case.mask}",
+                hint=f"its cores are those of mask {machine.mask() or '(it does not tell)'}",
             )
             return self._raw(None, failure_of(refusal))
         try:
@@ -152,6 +158,7 @@ def _request(case: Case) -> bytes:
         "python_path": [folder for folder in sys.path if folder],
         "model_path": case.model_path,
         "threads": case.threads,
+        "mask": case.mask,
         "xnnpack": case.xnnpack,
         "seed": case.seed,
         "warmup_invokes": case.warmup_invokes,

@@ -256,6 +256,12 @@ def resize_dynamic_inputs(interpreter: Any) -> list[str]:
     return said
 
 
+def cores_of(mask: str) -> set[int]:
+    """taskset's mask in hexadecimal: `5` -> {0, 2}."""
+    bits = int(mask, 16)
+    return {core for core in range(bits.bit_length()) if bits >> core & 1}
+
+
 def run(request: Mapping[str, Any]) -> dict[str, Any]:
     """Load the model, warm up, measure. Raises NotMeasured or MemoryError."""
     try:
@@ -264,6 +270,8 @@ def run(request: Mapping[str, Any]) -> dict[str, Any]:
     except (ImportError, OSError) as error:
         raise NotMeasured("import", f"{type(error).__name__}: {error}") from error
 
+    if request.get("mask") is not None:  # before the runtime starts its threads
+        os.sched_setaffinity(0, cores_of(request["mask"]))
     clock = time.perf_counter_ns
     resolver = "BUILTIN" if request["xnnpack"] else "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
     try:

@@ -33,6 +33,19 @@ def cores() -> int | None:
     return os.cpu_count()
 
 
+def mask() -> str | None:
+    """The cores that this process may use, as taskset's mask; None: not on Linux."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    return f"{sum(1 << core for core in os.sched_getaffinity(0)):x}"
+
+
+def may_use(wanted: str) -> bool:
+    """May a process be kept to the cores of that mask?"""
+    own = mask()
+    return own is not None and int(wanted, 16) | int(own, 16) == int(own, 16)
+
+
 def operating_system() -> str:
     """`Debian GNU/Linux 12 (bookworm), Linux 6.1.0`, `macOS 15.1`."""
     if platform.system() == "Darwin":

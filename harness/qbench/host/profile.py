@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -51,23 +52,27 @@ class KernelTime(msgspec.Struct, frozen=True):
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """`invokes` profiled invokes. Every time is the mean of the lower half of its own values, so
-    that what other programs took from an invoke counts for the kernels it hit, and only there.
+    """`invokes` profiled invokes. Every time is the usual one of its own values (`usual_us`), so
+    that what other programs took from an invoke counts for the kernel it hit, and only there.
 
     The runtime rounds each time down to whole microseconds; the middle of what it can have been is
-    taken, so half a microsecond is the least that a kernel gets. `invoke_us` is the whole
-    invoke's, kernels and what lies between them.
+    taken, so half a microsecond is the least that a kernel gets. `between_us` is what an invoke
+    takes beside its kernels.
     """
 
     runtime: str
     threads: int
     invokes: int
-    invoke_us: float
+    between_us: float
     kernels: tuple[KernelTime, ...]
 
     @property
     def kernels_us(self) -> float:
         return sum(kernel.time_us for kernel in self.kernels)
+
+    @property
+    def invoke_us(self) -> float:
+        return self.kernels_us + self.between_us
 
 
 class _Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -158,17 +163,34 @@ def read(
         runtime=runtime,
         threads=threads,
         invokes=len(rows),
-        invoke_us=_usual_us(told.invokes_us),
+        between_us=_between_us(told),
         kernels=tuple(
-            KernelTime(label, node, _usual_us([row[i] for row in rows]))
+            KernelTime(label, node, usual_us([row[i] for row in rows]) + _ROUNDED_DOWN_US)
             for i, (node, label) in enumerate(told.names)
         ),
     )
 
 
-def _usual_us(values: list[int]) -> float:
-    kept = sorted(values)[: (len(values) + 1) // 2]
-    return sum(kept) / len(kept) + _ROUNDED_DOWN_US
+def usual_us(values: Sequence[int]) -> float:
+    """The mean of what is at most 5 % and 1 us above the 10th percentile.
+
+    Low, since a kernel of some milliseconds is interrupted more often than not on a busy machine;
+    a mean, since whole microseconds scatter around what they stand for.
+    """
+    ordered = sorted(values)
+    limit = ordered[len(ordered) * 10 // 100] * 1.05 + 1
+    kept = [value for value in ordered if value <= limit]
+    return sum(kept) / len(kept)
+
+
+def _between_us(told: _Told) -> float:
+    """Invoke by invoke, so that an interruption within a kernel counts on neither side."""
+    left = [
+        max(0, whole - sum(row))
+        for whole, row in zip(told.invokes_us, told.kernels_us, strict=True)
+    ]
+    rounded = _ROUNDED_DOWN_US * (len(told.names) - 1)
+    return max(0.0, usual_us(left) - rounded)
 
 
 def _inputs(model: ModelInfo) -> list[tuple[str, int]]:

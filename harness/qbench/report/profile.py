@@ -46,23 +46,29 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Profiled(msgspec.Struct, frozen=True, kw_only=True):
-    """`invoke_us`: a profiled invoke; `plain_us`: one as `qbench run` measures it, the same
-    statistic (mean of the faster half). `kernels_us`: the sum of the kernels' own times."""
+    """`kernels_us`: the sum of the kernels' times; `between_us`: what else an invoke takes.
+    `plain_p50_us`: the median of a run that was not profiled; `plain_us`: with one thread the
+    processor's time for each of its invokes where that is less, else the same."""
 
     runtime: str
     threads: int
     invokes: int
-    invoke_us: float
     kernels_us: float
+    between_us: float
     plain_us: float
     plain_p50_us: int
     run_queue_wait_ratio: float | None
     prediction: Prediction
     rows: tuple[Row, ...]
 
+    @property
+    def invoke_us(self) -> float:
+        return self.kernels_us + self.between_us
+
 
 def render_json(model: ModelInfo, profiled: Profiled) -> str:
     body: dict[str, Any] = msgspec.to_builtins(profiled)
+    body["invoke_us"] = profiled.invoke_us
     body["prediction"] = {"origin": "simulated", **body["prediction"]}
     for told, row in zip(body["rows"], profiled.rows, strict=True):
         told["share_ratio"] = _share(row, profiled)
@@ -122,11 +128,10 @@ def _table(profiled: Profiled) -> Table:
 
 def _sums(profiled: Profiled) -> list[str]:
     told = profiled.prediction
-    between = profiled.invoke_us - profiled.kernels_us
     return [
-        f"measured: kernels {profiled.kernels_us:.0f} us + between them {between:.0f} us = "
-        f"profiled invoke {profiled.invoke_us:.0f} us; not profiled {profiled.plain_us:.0f} us "
-        f"(p50 {profiled.plain_p50_us} us)",
+        f"measured: kernels {profiled.kernels_us:.0f} us + between them {profiled.between_us:.0f} "
+        f"us = profiled invoke {profiled.invoke_us:.0f} us; not profiled {profiled.plain_us:.0f} "
+        f"us (p50 {profiled.plain_p50_us} us)",
         f"SIMULATED: {told.p50_us} us, 90 % band {told.low_us}-{told.high_us} us, tier "
         f"{told.tier}; {told.p50_us / profiled.plain_us:.2f} of the invoke that was not profiled",
         f"basis: {told.basis}",
@@ -136,9 +141,10 @@ def _sums(profiled: Profiled) -> list[str]:
 def _notes(profiled: Profiled) -> list[str]:
     more = profiled.invoke_us / profiled.plain_us - 1
     notes = [
-        "us: mean of the faster half of the invokes, each kernel for itself. The runtime rounds a "
-        "kernel's time down to whole us; the middle is taken, so a small one is known to 0.5 us. "
-        f"A profiled invoke reads the clock around every kernel: {more:+.1%} here.",
+        "us: the mean of what is near the 10th percentile, each kernel for itself. The runtime "
+        "rounds down to whole us; the middle is taken, so a small kernel is known to 0.5 us.",
+        "A profiled invoke reads the clock around every kernel and goes through another interface: "
+        f"{more:+.1%} here. Not profiled: processor's time (one thread) or p50, the less.",
     ]
     if profiled.run_queue_wait_ratio is not None and profiled.run_queue_wait_ratio > 0.05:
         wait = profiled.run_queue_wait_ratio
