@@ -15,7 +15,7 @@ from fakes import tiny_models
 from fakes.host_cases import case_for, limited_python, program
 from qbench import formats
 from qbench.clock import SystemClock
-from qbench.host import HostBackend
+from qbench.host import HostBackend, machine
 from qbench.records import (
     Case,
     Delegate,
@@ -281,3 +281,14 @@ def test_another_delegate_is_never_answered_with_the_cpu(conv: Path, delegate: D
     told = _failed(case_for(conv, delegate=delegate))
     assert told.error == "NotDelegatedError"
     assert f"no delegate {delegate.value}" in told.message
+
+
+def test_a_mask_keeps_the_run_to_its_cores_and_an_impossible_one_is_a_failure(conv: Path) -> None:
+    first = machine.mask()
+    assert first is not None
+    one_core = f"{int(first, 16) & -int(first, 16):x}"
+    case = msgspec.structs.replace(case_for(conv), mask=one_core)
+    assert _measured(case).threads is not None
+    refused = _failed(msgspec.structs.replace(case, mask="8000000000000000"))
+    assert refused.error == "PlanError"
+    assert "mask 8000000000000000" in refused.message

@@ -240,3 +240,8 @@ def test_the_child_imports_nothing_of_qbench() -> None:
         )
     }
     assert modules - sys.stdlib_module_names <= {"numpy", "ai_edge_litert"}
+
+
+def test_a_mask_is_the_set_of_its_bits() -> None:
+    assert child.cores_of("5") == {0, 2}
+    assert child.cores_of("f0") == {4, 5, 6, 7}
