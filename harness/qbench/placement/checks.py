@@ -284,10 +284,19 @@ def rank_among(wanted: dict[str, list[int]], who: str) -> Check:
 def shape(wanted: dict[str, Any], who: str) -> Check:
     """As `rank`, and no dimension may be empty."""
     ranks = rank(wanted, who)
-    seats = [picker(where) for where in wanted]
+    seats = [(picker(where), *bounds(arg)) for where, arg in wanted.items()]
 
     def answer(node: Node) -> str | None:
-        for pick in seats:
+        for pick, low, high in seats:
+            for _, tensor in pick(node):
+                if tensor is not None:
+                    sizes = tensor.shape
+                    if not low <= len(sizes) <= high or (sizes and min(sizes) <= 0):
+                        return explain(node)
+        return None
+
+    def explain(node: Node) -> str | None:
+        for pick, _, _ in seats:
             for name, tensor in pick(node):
                 if tensor is not None and min(tensor.shape, default=1) <= 0:
                     return f"{who} takes no empty tensor: {name} of this {node.label} is one"

@@ -17,17 +17,20 @@ def first_open_node(graph: Graph) -> Node | None:
     that operator: the runtime prepares no further.
     """
     table = document("kernels")
-    early = table["computed_early"]
+    early, sized_by_values = table["computed_early"], table["sized_by_values"]
+    always_open, always_early = set(table["always_open"]), set(early["always"])
+    early_when_known = set(early["when_inputs_known"])
     for node in graph.nodes:
-        if node.name in table["always_open"] or _writes_strings(node):
+        name = node.name
+        if name in always_open or ("string" in graph.dtypes and _writes_strings(node)):
             return node
-        if node.name == "READ_VARIABLE" and _rank(node.outputs[0]) == 0:
+        if name == "READ_VARIABLE" and _rank(node.outputs[0]) == 0:
             return node  # "no good way to differentiate between scalar and unranked tensor"
-        needed = table["sized_by_values"].get(node.name, ())
-        if not all(_known(graph, node, position) for position in needed):
+        needed = sized_by_values.get(name)
+        if needed and not all(_known(graph, node, position) for position in needed):
             return node
-        if node.name in early["always"] or (
-            node.name in early["when_inputs_known"]
+        if name in always_early or (
+            name in early_when_known
             and all(_known(graph, node, position) for position in range(len(node.input_ids)))
         ):
             graph.persistent.update(node.output_ids)

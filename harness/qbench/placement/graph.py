@@ -66,7 +66,7 @@ class Graph:
         self.quasi_static: set[int] = set()
         self.elided: set[int] = set()
         self.persistent: set[int] = set()
-        self.has_resources = "resource" in {t.dtype for t in subgraph.tensors}
+        self.dtypes = {t.dtype for t in subgraph.tensors}
         self.nodes = [Node(self, op, op.inputs) for op in subgraph.ops]
         self.outputs = subgraph.outputs
         self._consumers: dict[int, list[Node]] | None = None

@@ -268,7 +268,7 @@ def _plan(graph: Graph, sources: dict[int, dict[int, int]]) -> list[Step]:
 
 
 def _form(node: Node) -> PlanNode:
-    effect = node.name in CONTROL_FLOW or (node.graph.has_resources and _uses_resource(node))
+    effect = node.name in CONTROL_FLOW or ("resource" in node.graph.dtypes and _uses_resource(node))
     return PlanNode(node.input_ids, node.output_ids, effect)
 
 

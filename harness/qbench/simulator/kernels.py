@@ -224,8 +224,13 @@ def _kernel(graph: Graph, group: list[OpInfo], segment: Segment, profile: Device
         read.difference_update(t for op in group for t in op.outputs)
     outputs = [tensors[t] for t in group[-1].outputs]
     activations = [tensors[t] for t in read if t not in constants] + outputs
-    activation_bytes = sum([_bytes(t, unit) for t in activations])
-    weight_bytes = sum([_bytes(tensors[t], unit) for t in read if t in constants])
+    weights = [tensors[t] for t in read if t in constants]
+    if unit is ComputeUnit.CPU:
+        activation_bytes = sum([t.nbytes or 0 for t in activations])
+        weight_bytes = sum([t.nbytes or 0 for t in weights])
+    else:
+        activation_bytes = sum([_half_bytes(t, unit) for t in activations])
+        weight_bytes = sum([_half_bytes(t, unit) for t in weights])
     macs, launches = tiles.padded_macs(tensors, head, unit, dtype.value, profile), 1
     if unit is ComputeUnit.GPU and tiles.is_winograd(tensors, head, profile):
         # gpu/common/tasks/winograd.cc: 4x4 outputs from 6x6 inputs, 36 products, and back
@@ -286,10 +291,11 @@ def _dtype(graph: Graph, op: OpInfo, unit: ComputeUnit) -> Dtype:
     return Dtype.DYNAMIC if hybrid else Dtype.FP32
 
 
-def _bytes(tensor: TensorInfo, unit: ComputeUnit) -> int:
+def _half_bytes(tensor: TensorInfo, unit: ComputeUnit) -> int:
+    """On a GPU everything is fp16, on an NPU what was float."""
     if tensor.nbytes is None:
         return 0
-    if unit is not ComputeUnit.CPU and (unit is ComputeUnit.GPU or tensor.dtype in _FLOATS):
+    if unit is ComputeUnit.GPU or tensor.dtype in _FLOATS:
         return prod(tensor.shape) * 2
     return tensor.nbytes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -17,7 +17,7 @@ from qbench.records import (
 )
 from qbench.simulator import cost, dynamics, kernels, priors
 from qbench.simulator.anchors import Anchors
-from qbench.simulator.cost import Coefficients, KernelCost
+from qbench.simulator.cost import Coefficients, KernelCost, Speed
 from qbench.simulator.kernels import Dtype
 
 # A prediction is S1 when at least this share of its time comes from fitted groups.
@@ -136,8 +136,17 @@ def breakdown(
     """
     lines: list[KernelCost] = []
     graph = kernels.Graph(model)
+    known: dict[tuple[ComputeUnit, str, Dtype], tuple[Speed, Coefficients]] = {}
+
+    def priced(unit: ComputeUnit, executor: str, dtype: Dtype) -> tuple[Speed, Coefficients]:
+        key = (unit, executor, dtype)
+        if key not in known:
+            at = cost.speed(profile, unit, dtype, threads)
+            known[key] = (at, rates(*key, profile, anchors).coefficients)
+        return known[key]
+
     for segment in placement.segments:
-        lines += _segment_costs(graph, segment, profile, threads, anchors)
+        lines += _segment_costs(graph, segment, profile, priced)
     return tuple(lines)
 
 
@@ -145,23 +154,20 @@ def _segment_costs(
     graph: kernels.Graph,
     segment: Segment,
     profile: DeviceProfile,
-    threads: int,
-    anchors: Anchors | None,
+    priced: Callable[[ComputeUnit, str, Dtype], tuple[Speed, Coefficients]],
 ) -> list[KernelCost]:
     unit, executor = segment.unit, segment.executor
     found = kernels.lower(graph, segment, profile)
     if not found:
         return []
-    dtypes = {kernel.dtype for kernel in found}
-    used = {dtype: rates(unit, executor, dtype, profile, anchors) for dtype in dtypes}
-    speeds = {dtype: cost.speed(profile, unit, dtype, threads) for dtype in dtypes}
     main = max(found, key=lambda kernel: kernel.macs).dtype
-    own_us = used[main].coefficients.segment_us
-    own_us += cost.segment_floor_us(unit, kernels.boundary_bytes(graph, segment))
+    own_us = priced(unit, executor, main)[1].segment_us
+    if unit is not ComputeUnit.CPU:
+        own_us += cost.segment_floor_us(unit, kernels.boundary_bytes(graph, segment))
     costs = [KernelCost((), unit, executor, main, own_us, "segment")]
     for kernel in found:
-        coefficients = used[kernel.dtype].coefficients
-        costs.append(cost.kernel_cost(kernel, speeds[kernel.dtype], coefficients))
+        at, coefficients = priced(unit, executor, kernel.dtype)
+        costs.append(cost.kernel_cost(kernel, at, coefficients))
     return costs
 
 
