@@ -22,7 +22,6 @@ from qbench.records import (
     Case,
     Delegate,
     DeviceInfo,
-    Origin,
     Plan,
     PlannedRun,
     Precision,
@@ -178,8 +177,8 @@ def rows(the_plan: Plan, records: Sequence[RunRecord]) -> list[Row]:
     return [Row(summary=s, vs_cpu=_versus(s, own_cpu.get(_place(s.case)))) for s in summaries]
 
 
-def _place(case: Case) -> tuple[str, str, Origin, int]:
-    return (case.model_sha256, case.device, case.origin, case.threads)
+def _place(case: Case) -> tuple[object, ...]:
+    return (case.model_sha256, case.device, case.origin, case.threads, case.mask, case.arm)
 
 
 def _versus(summary: Summary, own_cpu: Summary | None) -> stats.Ratio | None:

@@ -8,15 +8,21 @@ from typing import Any
 import msgspec
 
 from qbench.records import DeviceInfo, Summary
+from qbench.report import budgets
 from qbench.report.row import Row
-from qbench.stats import Ratio
+from qbench.stats import BudgetCheck, Ratio
 
 # History of the printed object:
 #   1  first form
 SCHEMA_VERSION = 1
 
 
-def render(session_dir: str, device: DeviceInfo, rows: Sequence[Row]) -> str:
+def render(
+    session_dir: str,
+    device: DeviceInfo,
+    rows: Sequence[Row],
+    checks: Sequence[BudgetCheck] = (),
+) -> str:
     """One JSON object; absent values are null, never 0."""
     body = {
         "schema_version": SCHEMA_VERSION,
@@ -31,6 +37,7 @@ def render(session_dir: str, device: DeviceInfo, rows: Sequence[Row]) -> str:
             "runtime": device.runtime,
         },
         "results": [_result(row) for row in rows],
+        "budgets": budgets.to_builtins(checks),
     }
     return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
 
@@ -46,6 +53,8 @@ def _result(row: Row) -> dict[str, Any]:
         "device": s.case.device,
         "delegate": s.case.delegate.value,
         "threads": s.case.threads,
+        "mask": s.case.mask,
+        "arm": s.case.arm,
         "origin": s.case.origin.value,
         "tier": s.tier.value if s.tier else None,
         "p50_us": s.p50_us,
@@ -55,6 +64,7 @@ def _result(row: Row) -> dict[str, Any]:
         "p90_us": s.p90_us,
         "init_us": s.init_us,
         "first_invoke_us": s.first_invoke_us,
+        "peak_rss_bytes": s.peak_rss_bytes,
         "nodes": _nodes(s),
         "partitions": placement.partitions if placement else None,
         "executed_by": list(placement.executed_by) if placement else None,

@@ -102,7 +102,8 @@ def _cells(row: Row) -> tuple[Text, ...]:
     s = row.summary
     case = s.case
     style = _ORIGIN_STYLES[case.origin]
-    name = f"  {case.delegate}" + ("" if case.xnnpack else " no xnn")
+    settings = ("" if case.xnnpack else "no xnn", case.arm or "", case.mask and f"m{case.mask}")
+    name = " ".join((f"  {case.delegate}", *(word for word in settings if word)))
     if s.cpu_fallback:
         name += " -> CPU"
     if s.p50_us is None:

@@ -3,6 +3,7 @@
 Pure functions of values, no I/O. The run (one process) is the unit of all inference.
 """
 
+from qbench.stats.budgets import BudgetCheck, Kept, check_budgets
 from qbench.stats.comparison import Method, Ratio, Refusal, Verdict
 from qbench.stats.matching import Matched, label, match
 from qbench.stats.metrics import seen_by
@@ -15,12 +16,15 @@ from qbench.stats.summaries import summarize
 
 __all__ = [
     "Aspect",
+    "BudgetCheck",
+    "Kept",
     "Matched",
     "Measured",
     "Method",
     "Ratio",
     "Refusal",
     "Verdict",
+    "check_budgets",
     "compare",
     "detectable_ratio",
     "holm",
