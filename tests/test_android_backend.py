@@ -11,6 +11,7 @@ from fakes.local_tool import local_tool
 from qbench import formats
 from qbench.errors import DeviceError, InputError
 from qbench.records import (
+    ComputeUnit,
     Delegate,
     Failure,
     Measurement,
@@ -104,6 +105,7 @@ def test_each_run_knows_what_was_asked_and_what_it_ran_with(lab: Lab) -> None:
     assert told.placement is not None
     assert told.placement.nodes is not None
     assert told.placement.nodes == UnitNodes(cpu=0, gpu=0, npu=18)
+    assert told.warnings[0].startswith("npu was asked for and run by way of nnapi: qti-dsp, of ")
 
 
 def test_a_delegate_that_the_device_lacks_is_a_failed_run_with_the_way_to_get_it(
@@ -113,8 +115,22 @@ def test_a_delegate_that_the_device_lacks_is_a_failed_run_with_the_way_to_get_it
     told = formats.outcome(qnn)
     assert isinstance(told, Failure)
     assert told.error == "NotDelegatedError"
+    assert "no way to qnn: missing: libQnnTFLiteDelegate.so, " in told.message
     assert "QBENCH_QNN_LIBRARIES" in told.message
     assert isinstance(formats.outcome(cpu), Measurement)
+
+
+def test_where_falling_back_is_allowed_a_missing_delegate_is_the_cpus_run_and_says_so(
+    lab: Lab,
+) -> None:
+    (output,) = lab.perform(lab.runs(Delegate.HEXAGON), is_fallback_allowed=True)
+    told = formats.outcome(output)
+    assert isinstance(told, Measurement)
+    assert told.placement is not None
+    assert told.placement.executed_by == (ComputeUnit.CPU,)
+    assert told.warnings[0].startswith("no way to hexagon: missing: libhexagon_interface.so, ")
+    assert told.warnings[0].endswith(": the CPU's number")
+    assert "hexagon" not in (lab.folder / "calls").read_text()
 
 
 def test_the_npu_ladder_goes_on_to_the_vendors_libraries(tmp_path: Path) -> None:

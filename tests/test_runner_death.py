@@ -127,7 +127,7 @@ def test_after_a_reboot_what_outlived_it_is_put_back(bench: Bench) -> None:
     process.wait()
     # The kernel has its own clocks again, and the mode is gone; the settings are as we left them.
     bench.phone.write(GOVERNOR[1:], "schedutil\n")
-    bench.phone.write(FIXED, "false\n")
+    (bench.phone.root / FIXED).unlink()
     assert (bench.phone.root / STAY_ON).read_text() == "7\n"
     assert bench.runner.contact().restored == ("settings global stay_on_while_plugged_in",)
     bench.assert_as_before()

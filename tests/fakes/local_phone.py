@@ -66,9 +66,9 @@ class LocalPhone:
             link.symlink_to(target)
         for name in ("uptime", "loadavg"):
             (self.root / "proc" / name).symlink_to(f"/proc/{name}")
-        for name in ("data/system/settings/global", "dev/__properties__", "system"):
+        settings = (f"data/system/settings/{name}" for name in ("global", "secure", "system"))
+        for name in (*settings, "dev/__properties__", "system"):
             (self.root / name).mkdir(parents=True)
-        (self.root / "data/system/fixed_performance_mode").write_text("false\n")
         props = kernel.props(profile, "local") | {"sys.boot_completed": "1"}
         (self.root / "system/build.prop").write_text(
             "".join(f"{name}={value}\n" for name, value in props.items())

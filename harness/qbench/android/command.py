@@ -24,7 +24,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """How a delegate is reached on this device.
 
     `delegate` is never `npu`. `libraries` is the folder on the device with what Hexagon or QNN
-    need, `accelerator` NNAPI's.
+    need, `accelerator` NNAPI's. `note` is what the result has to say of it.
     """
 
     delegate: Delegate
@@ -32,6 +32,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     libraries: str | None = None
     qnn_backend: QnnBackend | None = None
     is_fp16_allowed: bool = True  # on the GPU, as the tool's own default
+    note: str | None = None
 
 
 def words(case: Case, route: Route, *, program: Sequence[str], model: str) -> tuple[str, ...]:
@@ -110,4 +111,5 @@ def asked(case: Case, route: Route, *, allow_fallback: bool, is_app: bool = Fals
         allow_fallback=allow_fallback,
         accelerator=route.accelerator,
         is_app=is_app,
+        note=route.note,
     )

@@ -46,10 +46,11 @@ class LibrarySet(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def how_to_get(self) -> str:
-        return (
-            f"put {', '.join(self.missing)} into a folder and set "
-            f"{VARIABLES[self.delegate]} to it; they come from {_SOURCES[self.delegate]}"
-        )
+        """Said beside the names that are missing."""
+        where = f"a folder and set {VARIABLES[self.delegate]} to it"
+        if self.folder is not None:
+            where = str(self.folder)
+        return f"put what is missing into {where}; from {_SOURCES[self.delegate]}"
 
 
 def hexagon_version(profile: DeviceProfile) -> int | None:

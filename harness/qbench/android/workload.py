@@ -60,6 +60,11 @@ class Workload:
         route = self.route(case.delegate)
         model = self._model(case.model_path)
         is_app = self._options.is_app
+        if is_app and case.mask is not None:
+            raise errors.PlanError(
+                f"{case.case_id}: the app runs where Android puts it, not on mask {case.mask}",
+                hint="measure it with the program, or leave `masks` out of the plan",
+            )
         if is_app and route.libraries is not None:
             raise errors.NotDelegatedError(
                 f"{case.case_id}: the app cannot be given the libraries of {route.delegate}",
@@ -70,7 +75,7 @@ class Workload:
             words=command.words(case, route, program=self._program, model=model),
             timeout_s=case.timeout_s,
             # The app runs where Android puts it.
-            mask=None if is_app else cores.tool_mask(snapshot.cores, case.threads),
+            mask=None if is_app else case.mask or cores.tool_mask(snapshot.cores, case.threads),
         )
         return job, route
 
@@ -111,7 +116,8 @@ class Workload:
     def route(self, delegate: Delegate) -> command.Route:
         """The way to a delegate, its libraries on the device. Of `npu` the first rung that holds.
 
-        Raises NotDelegatedError that says why there is none, and what would help.
+        Where there is none, the CPU if falling back is allowed, with the reason; else raises
+        NotDelegatedError that says why there is none, and what would help.
         """
         if delegate is Delegate.CPU:
             return command.Route(delegate=Delegate.CPU)
@@ -122,12 +128,21 @@ class Workload:
         for step in npu.LADDER if delegate is Delegate.NPU else (delegate,):
             rung = self.rung(step)
             if rung.route is not None:
-                return self._with_libraries(rung, rung.route)
+                route = self._with_libraries(rung, rung.route)
+                if delegate is Delegate.NPU:
+                    note = f"npu was asked for and run by way of {step}: {rung.why}"
+                    route = msgspec.structs.replace(route, note=note)
+                return route
             tried.append(rung)
+        is_ladder = delegate is Delegate.NPU
+        reasons = [f"{rung.delegate}: {rung.why}" if is_ladder else rung.why for rung in tried]
+        fixes = [f"{r.delegate}: {r.fix}" if is_ladder else r.fix for r in tried if r.fix]
+        why = f"no way to {delegate}: {'; '.join(reasons)}"
+        if self._options.is_fallback_allowed:
+            return command.Route(delegate=Delegate.CPU, note=f"{why}: the CPU's number")
         raise errors.NotDelegatedError(
-            f"{self._identity.info.name}: no way to {delegate}: "
-            + "; ".join(f"{rung.delegate}: {rung.why}" for rung in tried),
-            hint="; ".join(rung.fix for rung in tried if rung.fix) or None,
+            f"{self._identity.info.name}: {why}",
+            hint="; ".join(fixes) or None,
         )
 
     def rung(self, delegate: Delegate) -> npu.Rung:

@@ -171,7 +171,8 @@ class Asked(msgspec.Struct, frozen=True):
     """What the tool was asked for, so far as its log is judged by it.
 
     `delegate` is the one whose flags were given: never `npu`. `accelerator` is NNAPI's. `is_app`:
-    the tool was the app, and what was started only waited for it.
+    the tool was the app, and what was started only waited for it. `note`: what the result has to
+    say of the way, such as the rung of the ladder that `npu` took.
     """
 
     delegate: Delegate
@@ -180,6 +181,7 @@ class Asked(msgspec.Struct, frozen=True):
     allow_fallback: bool = False
     accelerator: str | None = None
     is_app: bool = False
+    note: str | None = None
 
 
 class RawOutput(msgspec.Struct, frozen=True):

@@ -43,7 +43,12 @@ def read(raw: RawOutput) -> Measurement:
         cpu_time_us=cpu_us,
         run_queue_wait_us=wait_us,
         taints=tuple(dict.fromkeys((*raw.taints, *found))),
-        warnings=(*measured.warnings, *found.values(), *warning),
+        warnings=(
+            *((raw.asked.note,) if raw.asked.note else ()),
+            *measured.warnings,
+            *found.values(),
+            *warning,
+        ),
     )
 
 
