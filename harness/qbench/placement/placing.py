@@ -184,6 +184,8 @@ def choose(graph: Graph, target: Target) -> Choice:
 
 
 def _beyond_limits(graph: Graph, supported: set[int], target: Target) -> dict[int, str]:
+    if not supported:
+        return {}
     pieces = subsets([_form(node) for node in graph.nodes], supported)
     _, beyond, small = largest(pieces, target.max_partitions, target.min_nodes)
     reasons: dict[int, str] = {}

@@ -39,7 +39,7 @@ def claim(graph: Graph, plan: Sequence[Node | Foreign], rules: RuleSet) -> Claim
     unpacked: dict[int, int] = {}  # tensor -> position of the node that makes it
     spoiled: set[int] = set()  # positions whose result somebody else needs
     variables = _Variables()
-    readers = _readers(plan)
+    readers: dict[int, list[Node | Foreign]] | None = None  # few models have what asks for them
     for position, step in enumerate(plan):
         if isinstance(step, Foreign):
             spoiled |= {unpacked[i] for i in step.input_ids if i in unpacked}
@@ -47,6 +47,7 @@ def claim(graph: Graph, plan: Sequence[Node | Foreign], rules: RuleSet) -> Claim
         if _unpacks_constant(graph, step):
             unpacked[step.output_ids[0]] = position
             graph.quasi_static.add(step.output_ids[0])
+            readers = _readers(plan) if readers is None else readers
             if _half_for_products(step, readers.get(step.output_ids[0], [])):
                 graph.elided.add(step.output_ids[0])
             continue

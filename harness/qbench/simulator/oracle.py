@@ -56,11 +56,14 @@ class Oracle:
         self._anchors = anchors.load(profile.name)
         self._assumptions = tuple(assumptions)
         self._supposed = tuple(supposed)
+        self._model: ModelInfo | None = None  # the last one asked about
+        self._placed: dict[tuple[Delegate, bool], GraphPlacement] = {}
 
     def on(self, profile: DeviceProfile) -> Oracle:
         """The same anchors and suppositions, for a changed profile of this device."""
         other = copy(self)
         other.profile = profile
+        other._model = None
         return other
 
     def foresee(
@@ -68,13 +71,23 @@ class Oracle:
     ) -> Foreseen:
         """Raises PlanError (no such route), ModelFileError (the graph runs in a circle),
         ProfileError (a rate is not known), RunnerError (the runtime could not start the model)."""
-        where = placement.place(
-            model, delegate, self.profile, xnnpack=xnnpack, assumptions=self._assumptions
-        )
-        _refuse_unresolved(model, where)
+        where = self._place(model, delegate, xnnpack)
         lines = breakdown(model, where, self.profile, threads=threads, anchors=self._anchors)
         told = prediction(model, where, self.profile, lines, anchors=self._anchors)
         return Foreseen(whatif.supposed(told, self._supposed), where, lines)
+
+    def _place(self, model: ModelInfo, delegate: Delegate, xnnpack: bool) -> GraphPlacement:
+        """The number of threads changes nothing here, so a model is placed once for all."""
+        if self._model is not model:
+            self._model, self._placed = model, {}
+        where = self._placed.get((delegate, xnnpack))
+        if where is None:
+            where = placement.place(
+                model, delegate, self.profile, xnnpack=xnnpack, assumptions=self._assumptions
+            )
+            _refuse_unresolved(model, where)
+            self._placed[delegate, xnnpack] = where
+        return where
 
 
 def _refuse_unresolved(model: ModelInfo, where: GraphPlacement) -> None:
