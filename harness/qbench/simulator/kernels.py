@@ -89,6 +89,7 @@ _JOINERS = {
 }
 _THIN = 4
 _EIGHT_BIT = ("int8", "uint8")
+_NARROW = frozenset({*_EIGHT_BIT, "int4"})
 _FLOATS = ("float32", "float16")
 
 
@@ -97,12 +98,14 @@ class Graph:
 
     `readers`: how often a tensor is read, a graph output once more. `constants`: the tensors that
     are known before the first run; `settled`: the operators that compute such from such.
+    `has_narrow`: some tensor has 8 bits or fewer.
     """
 
     def __init__(self, model: ModelInfo) -> None:
         main = model.main
         self.ops = main.ops
         self.tensors = main.tensors
+        self.has_narrow = not _NARROW.isdisjoint({t.dtype for t in main.tensors})
         self.readers: dict[int, int] = {}
         self.constants = {t.index for t in main.tensors if t.is_constant}
         self.settled: set[int] = set()
@@ -219,9 +222,10 @@ def _kernel(graph: Graph, group: list[OpInfo], segment: Segment, profile: Device
     head, unit = _head(group), segment.unit
     tensors, constants = graph.tensors, graph.constants
     dtype = _dtype(graph, head, unit)
-    read = {t for op in group for t in op.inputs if t >= 0}
+    read = set(head.inputs) if len(group) == 1 else {t for op in group for t in op.inputs}
+    read.discard(-1)
     if len(group) > 1:
-        read.difference_update(t for op in group for t in op.outputs)
+        read.difference_update([t for op in group for t in op.outputs])
     outputs = [tensors[t] for t in group[-1].outputs]
     activations = [tensors[t] for t in read if t not in constants] + outputs
     weights = [tensors[t] for t in read if t in constants]
@@ -278,6 +282,8 @@ def _family(head: OpInfo, segment: Segment) -> Family:
 def _dtype(graph: Graph, op: OpInfo, unit: ComputeUnit) -> Dtype:
     if unit is ComputeUnit.GPU:
         return Dtype.FP16  # the GPU delegate computes in fp16, quantized graphs too
+    if unit is ComputeUnit.CPU and not graph.has_narrow:
+        return Dtype.FP32
     ids = [t for t in (*op.outputs, *op.inputs) if t >= 0]
     activations = {graph.tensors[t].dtype for t in ids if t not in graph.constants}
     if not activations.isdisjoint(_EIGHT_BIT):
@@ -287,7 +293,7 @@ def _dtype(graph: Graph, op: OpInfo, unit: ComputeUnit) -> Dtype:
     if not op.macs:
         return Dtype.FP32
     read = [graph.tensors[t] for t in ids]
-    hybrid = any(t.is_constant and t.dtype in ("int8", "uint8", "int4") for t in read)
+    hybrid = any(t.is_constant and t.dtype in _NARROW for t in read)
     return Dtype.DYNAMIC if hybrid else Dtype.FP32
 
 
