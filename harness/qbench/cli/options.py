@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from qbench.cli.percent import PERCENT
 from qbench.records import Delegate, Precision, Taint
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -92,6 +93,52 @@ def planning(function: _F) -> _F:
         ),
         device_option,
         click.argument("models", nargs=-1),
+    ):
+        function = option(function)
+    return function
+
+
+RESOLVING = ("aa_model", "aa_precision", "aa_repetitions", "aa_protocol", "aa_margin", "aa_out")
+
+
+def resolving(function: _F) -> _F:
+    """Of `doctor --aa`."""
+    for option in (
+        click.option(
+            "--out",
+            "aa_out",
+            type=click.Path(path_type=Path),
+            default=Path("results"),
+            show_default=True,
+            help="With --aa: the folder that receives the session.",
+        ),
+        click.option(
+            "--margin", "aa_margin", type=PERCENT, default="2%", help="With --aa. Default: 2%."
+        ),
+        click.option(
+            "--protocol",
+            "aa_protocol",
+            type=click.Choice(["quick", "default", "mlperf"]),
+            default="default",
+            help="With --aa. Default: default.",
+        ),
+        click.option(
+            "--repetitions",
+            "aa_repetitions",
+            type=click.IntRange(2, 1000),
+            default=10,
+            help="With --aa: processes per side. Default: 10.",
+        ),
+        click.option(
+            "--precision",
+            "aa_precision",
+            type=click.Choice([p.value for p in Precision if p is not Precision.MIXED]),
+            help="With --aa: of a model that has several files. Default: int8 of a built-in one.",
+        ),
+        click.option("--model", "aa_model", help="With --aa. Default: the built-in smallcnn."),
+        click.option(
+            "--aa", "is_aa", is_flag=True, help="What difference can this set-up resolve?"
+        ),
     ):
         function = option(function)
     return function

@@ -53,7 +53,8 @@ def verdict_words(result: Ratio, margin_ratio: float) -> str:
             word = "inconclusive" if result.verdict else "too few runs"
             if result.runs_needed is None or result.runs is None:
                 return f"{word}: no number of {result.unit} settles it" if result.runs else word
-            return f"{word}: {result.runs_needed - result.runs} more {result.unit}"
+            more = result.runs_needed - result.runs
+            return f"{word}: {more} more {result.unit[:-1] if more == 1 else result.unit}"
         case Verdict.SAME:
             return f"same within {margin_ratio * 100:g} %"
         case _:
