@@ -56,7 +56,7 @@ def test_devices_start_attached_take_faults_and_stop_without_a_trace(
     schedule = tmp_path / "faults.yaml"
     schedule.write_text("- {at_s: 0.0, fault: battery, value: 55}\n")
     assert (
-        "1 faults scheduled"
+        "scheduled: 1"
         in qbench_virtual("fault", "sd865-1", "--schedule", str(schedule)).output
     )
     device.run(f"until [ $({level}) = 55 ]; do sleep 0.01; done", timeout_s=5, check=True)

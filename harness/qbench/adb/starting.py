@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 
 from qbench.adb.deadline import Deadline
@@ -65,3 +66,20 @@ def find_program() -> str:
     from adbutils import adb_path  # type: ignore[import-untyped]
 
     return str(adb_path())
+
+
+def program_version(program: str) -> str | None:
+    """`36.0.0` of an adb program; None when it does not tell."""
+    try:
+        ran = subprocess.run(
+            [program, "version"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_START_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(rb"^Version (\d+\.\d+\.\d+)", ran.stdout, re.MULTILINE)
+    return found[1].decode() if found else None

@@ -9,6 +9,7 @@ import msgspec
 
 from qbench import profiles
 from qbench.adb import listing
+from qbench.adb.server import find_server, server_version
 from qbench.cli import exit_codes, hardware
 from qbench.errors import DeviceError
 from qbench.records import DeviceProfile
@@ -40,6 +41,33 @@ def rows() -> tuple[list[AttachedRow], list[DeviceProfile]]:
     known = [profiles.load(name) for name in profiles.names()]
     names = tuple(sorted({prop for p in known for prop in p.match.props}))
     return [_row(device, known, names) for device in listing.list_devices()], known
+
+
+def render(rows: Sequence[AttachedRow], known: Sequence[DeviceProfile], *, as_json: bool) -> str:
+    """Both lists, with the reason where nothing is attached. Raises DeviceError."""
+    why = None if rows else _why_none()
+    if as_json:
+        body = {
+            "schema_version": 1,
+            "attached": [msgspec.structs.asdict(row) for row in rows],
+            "why_none": why,
+            "profiles": [{"name": p.name, "title": p.title, "soc": p.soc} for p in known],
+        }
+        return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
+    lines = ["attached:" if rows else f"attached: none ({why})"]
+    lines += [f"  {row.text}" for row in rows]
+    lines.append("profiles (--device NAME):")
+    lines += [f"  {profile.name:<12} {profile.title} ({profile.soc})" for profile in known]
+    return "\n".join(lines)
+
+
+def _why_none() -> str:
+    """What to do where nothing is attached. Raises DeviceError."""
+    if server_version() is None:
+        server = find_server()
+        how = "adb start-server" if server.is_local else "start it on that machine"
+        return f"no adb server runs at {server}: {how}"
+    return "plug one in with USB debugging on, or: qbench virtual start --profile sd865"
 
 
 def _row(

@@ -18,25 +18,9 @@ def devices(context: click.Context, as_json: bool) -> None:
     """List attached devices with state and matching profile, and all profiles."""
     if context.invoked_subcommand is not None:
         return
-    import msgspec
-
     from qbench.cli import attached
 
-    rows, known = attached.rows()
-    if as_json:
-        body = {
-            "schema_version": 1,
-            "attached": [msgspec.structs.asdict(row) for row in rows],
-            "profiles": [{"name": p.name, "title": p.title, "soc": p.soc} for p in known],
-        }
-        click.echo(msgspec.json.format(msgspec.json.encode(body), indent=2).decode())
-        return
-    click.echo("attached:" if rows else "attached: none (see `adb devices`)")
-    for row in rows:
-        click.echo(f"  {row.text}")
-    click.echo("profiles (--device NAME):")
-    for profile in known:
-        click.echo(f"  {profile.name:<12} {profile.title} ({profile.soc})")
+    click.echo(attached.render(*attached.rows(), as_json=as_json))
 
 
 @devices.command()

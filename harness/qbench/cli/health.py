@@ -9,7 +9,7 @@ import msgspec
 
 from qbench.adb import listing
 from qbench.adb.server import find_server, server_version
-from qbench.adb.starting import find_program
+from qbench.adb.starting import find_program, program_version
 from qbench.cli import hardware
 from qbench.errors import DeviceError
 from qbench.units import printable
@@ -53,7 +53,9 @@ def examine(
 
 def _adb() -> list[Line]:
     try:
-        lines = [Line("adb", "program", "ok", find_program())]
+        program = find_program()
+        version = program_version(program) or "of no known version"
+        lines = [Line("adb", "program", "ok", f"{program}, {version}")]
     except (DeviceError, RuntimeError) as error:  # adbutils' own error when there is none
         return [
             Line(
@@ -62,13 +64,13 @@ def _adb() -> list[Line]:
         ]
     server = find_server()
     try:
-        version = server_version()
+        protocol = server_version()
     except DeviceError as error:
         return [*lines, Line("adb", "server", "problem", f"{server}: {error}", error.hint)]
-    if version is None:
+    if protocol is None:
         fix = "adb start-server"
         return [*lines, Line("adb", "server", "problem", f"none runs at {server}", fix)]
-    return [*lines, Line("adb", "server", "ok", f"{server}, protocol version {version}")]
+    return [*lines, Line("adb", "server", "ok", f"{server}, protocol version {protocol}")]
 
 
 def _device(serial: str, device_options: Mapping[str, object]) -> list[Line]:
@@ -96,14 +98,20 @@ _STYLES = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 def print_lines(console: Console, lines: Sequence[Line]) -> None:
+    from itertools import groupby
+
+    from rich.table import Table
     from rich.text import Text
 
-    where = None
-    for line in lines:
-        if line.where != where:
-            where = line.where
-            console.print(Text(printable(where), style="bold"))
-        head = Text(f"  {line.status:<8}", style=_STYLES[line.status])
-        console.print(head + Text(printable(f"{line.name}: {line.text}"), style=""))
-        if line.fix:
-            console.print(Text(printable(f"           fix: {line.fix}")))
+    for where, found in groupby(lines, key=lambda line: line.where):
+        console.print(Text(printable(where), style="bold"))
+        table = Table.grid(padding=(0, 1), expand=False)
+        table.add_column(width=1)
+        table.add_column(width=max(map(len, _STYLES)))
+        table.add_column()
+        for line in found:
+            text = Text(printable(f"{line.name}: {line.text}"))
+            table.add_row("", Text(line.status, style=_STYLES[line.status]), text)
+            if line.fix:
+                table.add_row("", "", Text(printable(f"  fix: {line.fix}")))
+        console.print(table)

@@ -24,12 +24,12 @@ def fault(serial: str | None, name: str | None, value: float | None, schedule: P
     if serial is None:
         for known, entry in catalogue.FAULTS.items():
             unit = f" ({entry.unit})" if entry.unit else ""
-            click.echo(f"{known:<20} {entry.text}{unit}")
+            click.echo(f"{known:<26} {entry.text}{unit}")
         return
     if schedule is not None:
         entries = load_schedule(schedule)
         instances.ask(serial, "schedule", entries=entries)
-        click.echo(f"{serial}: {len(entries)} faults scheduled")
+        click.echo(f"{serial}: scheduled: {len(entries)}")
         return
     if name is None:
         raise click.UsageError("which fault? `qbench virtual fault` lists them")
