@@ -9,7 +9,7 @@ import msgspec
 
 from qbench.errors import PlanError
 from qbench.plan.budgets import read_budgets
-from qbench.plan.protocols import protocol
+from qbench.plan.protocols import PROTOCOLS, protocol
 from qbench.records import Delegate, Precision
 
 # History of plan.json and of plan files:
@@ -34,6 +34,8 @@ _Limit = Annotated[
     ),
 ]
 
+_Protocol = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(PROTOCOLS)})]
+
 
 class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A qbench plan: the cases are models x precisions x delegates x threads x masks x devices,
@@ -56,7 +58,7 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     masks: tuple[_Mask, ...] = ()
     include: tuple[_Glob, ...] = ()
     exclude: tuple[_Glob, ...] = ()
-    protocol: str | None = None
+    protocol: _Protocol | None = None
     repetitions: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
     seed: int | None = None
     xnnpack: bool | None = None

@@ -1,0 +1,85 @@
+"""Comparisons that are really measured, on this machine.
+
+Where ten runs leave a question open, `qbench compare` says how many would settle it: the tests do
+what it says, so they hold on a busy machine too, and take longer there.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import tiny_models
+from qbench.cli import main
+from qbench.cli.planning import processors
+
+MOST_RUNS = 80
+
+
+def qbench(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, Any]:
+    with pytest.raises(SystemExit):
+        main([*map(str, words), "--json"])
+    return dict(json.loads(capsys.readouterr().out))
+
+
+def settled(
+    capsys: pytest.CaptureFixture[str],
+    out: Path,
+    run: tuple[object, ...],
+    baseline: str,
+    candidate: str,
+    *,
+    runs: int = 10,
+) -> dict[str, Any]:
+    """What comparing two selections of one session says, with as many runs as it asks for."""
+    while True:
+        told = qbench(capsys, "run", *run, "--device", "host", "--repetitions", runs, "--out", out)
+        body = qbench(
+            capsys,
+            "compare",
+            f"{told['session_dir']}:{baseline}",
+            f":{candidate}",
+            "--across",
+            "taints",  # a busy moment of one side alone
+        )
+        (found,) = body["comparisons"]
+        needed = found["runs_needed"]
+        if found["verdict"] != "inconclusive" or needed is None or needed > MOST_RUNS:
+            return dict(found)
+        runs = needed
+
+
+@pytest.mark.heavy
+def test_a_model_is_the_same_as_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tiny_models.conv_model(tmp_path / "net.tflite", layers=34, side=48)
+    run = (model, "--threads", 1, "--aa")
+    found = settled(capsys, tmp_path / "out", run, "*-A@*", "*-B@*")
+    assert (found["method"], found["is_same_model"]) == ("paired", True)
+    assert found["verdict"] == "same", found
+
+
+@pytest.mark.heavy
+def test_two_threads_are_faster_than_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if processors() < 2:
+        pytest.skip("NOT TESTED: this machine has one processor")
+    model = tiny_models.conv_model(tmp_path / "net.tflite", layers=34, side=96)
+    run = (model, "--threads", 1, "--threads", 2)
+    found = settled(capsys, tmp_path / "out", run, "*-t1@*", "*-t2@*")
+    assert found["verdict"] == "faster", found
+
+
+@pytest.mark.heavy
+def test_an_added_operator_that_costs_3_percent_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = tiny_models.conv_model(tmp_path / "plain.tflite", layers=34, side=48)
+    longer = tiny_models.conv_model(tmp_path / "longer.tflite", layers=35, side=48)
+    run = (plain, longer, "--threads", 1, "--protocol", "default")
+    found = settled(capsys, tmp_path / "out", run, "plain-*", "longer-*")
+    assert found["verdict"] == "slower", found
+    assert 1.01 < found["ratio"] < 1.06
