@@ -39,11 +39,11 @@ def take(page: Path, picture: Path, clock: Clock) -> None:
             "--no-first-run",
             "--hide-scrollbars",
             f"--user-data-dir={profile}",
-            "--virtual-time-budget=20000",
+            "--virtual-time-budget=2000",
             # The sandbox does not start as root; the page may load and run nothing but its own.
             *(["--no-sandbox"] if os.geteuid() == 0 else []),
         ]
-        url = page.resolve().as_uri()
+        url = f"{page.resolve().as_uri()}?all"  # draws every plot before the page has loaded
         size = f"--window-size={_WIDTH_PX},1000"
         height = _HEIGHT.search(_run([*start, size, "--dump-dom", url], clock))
         height_px = int(height[1]) if height else 0

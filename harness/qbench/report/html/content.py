@@ -130,13 +130,27 @@ def main_unit(summary: Summary) -> ComputeUnit | None:
     return max(counts, key=lambda unit: counts[unit])
 
 
-def lines(content: Content) -> tuple[Line, ...]:
-    """Every case of every session, in their order, each with an anchor of its own."""
+# Cases beyond this would make the page large and slow.
+MOST_LINES = 1200
+
+
+def lines(content: Content, most: int = MOST_LINES) -> tuple[Line, ...]:
+    """The cases of every session, in their order, each with an anchor of its own. If there are more
+    than `most`, those with failures, fall-backs and taints are kept first."""
     taken: set[str] = set()
-    return tuple(
+    found = [
         Line(session=session, row=row, anchor=_anchor(row.summary.case.case_id, taken))
         for session, row in _rows(content)
-    )
+    ]
+    if len(found) <= most:
+        return tuple(found)
+    kept = {line.anchor for line in sorted(found, key=_is_calm)[:most]}
+    return tuple(line for line in found if line.anchor in kept)
+
+
+def _is_calm(line: Line) -> bool:
+    s = line.summary
+    return not (s.failed_runs or s.cpu_fallback or s.taints or s.p50_us is None)
 
 
 def _rows(content: Content) -> Iterator[tuple[Session, Row]]:

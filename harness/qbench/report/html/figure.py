@@ -152,6 +152,12 @@ def rows_axis(labels: Sequence[str], heads: Sequence[tuple[float, str]]) -> dict
     }
 
 
+def texts(values: Sequence[str]) -> dict[str, Any]:
+    """Texts of which many are alike, as the script unpacks them: each once, and who has which."""
+    places: dict[str, int] = {}
+    return {"of": [places.setdefault(value, len(places)) for value in values], "in": list(places)}
+
+
 def log_axis(title: str, values: Sequence[float]) -> dict[str, Any]:
     """A logarithmic axis with ticks at 1, 2 and 5 times powers of ten, written in full."""
     low, high = min(values), max(values)

@@ -43,9 +43,17 @@
   // --- figures -------------------------------------------------------------------------------------
 
   const pagesOf = new WeakMap();
+  // Texts of which many are alike travel once: {in: [texts], of: [which one each has]}.
+  // So do equal steps: {steps: 4} is 0, 25, 50, 75, 100.
+  function unpacked(key, value) {
+    if (key === "text" && value?.of) return value.of.map((n) => value.in[n]);
+    if (key === "y" && value?.steps)
+      return Array.from({ length: value.steps + 1 }, (_, n) => Math.round((n / value.steps) * 1000) / 10);
+    return value;
+  }
   function page(figure) {
     if (!pagesOf.has(figure))
-      pagesOf.set(figure, JSON.parse(document.getElementById(`${figure.id}-data`).textContent));
+      pagesOf.set(figure, JSON.parse(document.getElementById(`${figure.id}-data`).textContent, unpacked));
     const pages = pagesOf.get(figure);
     return pages[figure.querySelector("select.page")?.value ?? 0];
   }
@@ -86,7 +94,7 @@
 
   const CONFIG = {
     displaylogo: false,
-    displayModeBar: "hover",
+    displayModeBar: true,
     responsive: true,
     modeBarButtons: [["zoom2d", "pan2d", "resetScale2d"]],
   };
@@ -176,6 +184,8 @@
     figure.querySelector("select.page")?.addEventListener("change", () => draw(figure));
     figure.querySelector("details.as-table")?.addEventListener("toggle", () => tabulate(figure));
   }
+  // For who makes a picture of the whole page: report.html?all
+  if (new URLSearchParams(location.search).has("all")) all("figure.plot").forEach(draw);
   let themeBefore;
   addEventListener("beforeprint", () => {
     themeBefore = root.dataset.theme;
@@ -290,6 +300,5 @@
     });
 
   themed();
-  // For who makes a picture of the whole page without a window to scroll in.
   root.dataset.height = document.documentElement.scrollHeight;
 })();

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qbench.records import Case, Origin
+from qbench.records import Case, ComputeUnit, Origin, Summary
 from qbench.report.html.content import Content, Line
 from qbench.report.html.figure import COLOURS, SYMBOLS, Page, draw, log_axis, section
 from qbench.report.html.markup import Html, in_plot, tag
@@ -45,7 +45,7 @@ def _pairs(lines: Sequence[Line]) -> list[tuple[Line, Line]]:
     simulated = {
         _same(line.summary.case): line
         for line in known
-        if line.summary.case.origin is Origin.SIMULATED
+        if line.summary.case.origin is Origin.SIMULATED and line.summary.interval is not None
     }
     return [
         (simulated[key], line)
@@ -65,39 +65,14 @@ def _is_inside(simulated: Line, measured: Line) -> bool:
 
 
 def _page(pairs: Sequence[tuple[Line, Line]]) -> Page:
-    traces: list[dict[str, Any]] = []
+    groups: dict[ComputeUnit | None, list[tuple[Summary, Summary]]] = {}
     everything = []
     for simulated, measured in pairs:
         s, m = simulated.summary, measured.summary
-        assert s.p50_us is not None
-        assert m.p50_us is not None
         assert s.interval is not None
-        everything += [s.interval.low / 1000, s.interval.high / 1000, m.p50_us / 1000]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": [m.p50_us / 1000],
-                "y": [s.p50_us / 1000],
-                "text": [in_plot(f"{model_title(m.case)} {m.case.delegate}")],
-                "hovertemplate": "%{text}: %{y:.3g} ms, measured %{x:.3g} ms<extra></extra>",
-                "marker": {
-                    "symbol": SYMBOLS[measured.unit],
-                    "size": 9,
-                    "color": "--paper",
-                    "line": {"color": COLOURS[measured.unit], "width": 2},
-                },
-                "error_y": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [(s.interval.high - s.p50_us) / 1000],
-                    "arrayminus": [(s.p50_us - s.interval.low) / 1000],
-                    "color": COLOURS[measured.unit],
-                    "thickness": 1.2,
-                    "width": 4,
-                },
-            }
-        )
+        everything += [s.interval.low / 1000, s.interval.high / 1000, (m.p50_us or 0) / 1000]
+        groups.setdefault(measured.unit, []).append((s, m))
+    traces = [_trace(unit, members) for unit, members in groups.items()]
     ends = [min(everything), max(everything)]
     traces.append(
         {
@@ -118,6 +93,33 @@ def _page(pairs: Sequence[tuple[Line, Line]]) -> Page:
         },
         height_px=420,
     )
+
+
+def _trace(unit: ComputeUnit | None, members: Sequence[tuple[Summary, Summary]]) -> dict[str, Any]:
+    spans = [(s.p50_us or 0, s.interval) for s, _ in members]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [(m.p50_us or 0) / 1000 for _, m in members],
+        "y": [(s.p50_us or 0) / 1000 for s, _ in members],
+        "text": [in_plot(f"{model_title(m.case)} {m.case.delegate}") for _, m in members],
+        "hovertemplate": "%{text}: %{y:.3g} ms, measured %{x:.3g} ms<extra></extra>",
+        "marker": {
+            "symbol": SYMBOLS[unit],
+            "size": 9,
+            "color": "--paper",
+            "line": {"color": COLOURS[unit], "width": 2},
+        },
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [(span.high - us) / 1000 for us, span in spans if span is not None],
+            "arrayminus": [(us - span.low) / 1000 for us, span in spans if span is not None],
+            "color": COLOURS[unit],
+            "thickness": 1.2,
+            "width": 4,
+        },
+    }
 
 
 def _table(pairs: Sequence[tuple[Line, Line]]) -> Table:

@@ -7,11 +7,13 @@ from typing import Any
 
 from qbench.records import InvokeSamples, Measurement
 from qbench.report.html.content import Content, Line
-from qbench.report.html.figure import COLOURS, Page, draw, rows_axis, section
+from qbench.report.html.figure import COLOURS, Page, draw, rows_axis, section, texts
 from qbench.report.html.markup import Html, in_plot, join, tag
 from qbench.report.html.rowplot import RowPage, model_title, pages, row_label
 
 _QUANTILES = 100
+_FEWEST_QUANTILES = 20
+_MOST_POINTS = 40_000  # of all curves together
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -43,6 +45,7 @@ def _strip_page(page: RowPage) -> Page:
         x: list[float] = []
         y: list[float] = []
         text: list[str] = []
+        runs: list[int] = []
         for place, line in zip(page.places, page.lines, strict=True):
             s = line.summary
             if line.unit is not unit or s.p50_us is None:
@@ -50,17 +53,17 @@ def _strip_page(page: RowPage) -> Page:
             for number, us in enumerate(s.run_medians_us):
                 x.append(round((us / s.p50_us - 1) * 100, 2))
                 y.append(round(place + _spread(number), 2))
-                text.append(
-                    f"{model_title(s.case)} {row_label(line)}: run {number + 1}, {us / 1000:.4g} ms"
-                )
+                text.append(in_plot(f"{model_title(s.case)} {row_label(line)}"))
+                runs.append(number + 1)
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers",
                 "x": x,
                 "y": y,
-                "text": [in_plot(t) for t in text],
-                "hovertemplate": "%{text}, %{x:+.1f} %<extra></extra>",
+                "text": texts(text),
+                "customdata": runs,
+                "hovertemplate": "%{text}, run %{customdata}: %{x:+.1f} %<extra></extra>",
                 "marker": {"color": COLOURS[unit], "size": 7, "opacity": 0.6},
             }
         )
@@ -71,7 +74,7 @@ def _strip_page(page: RowPage) -> Page:
         traces=traces,
         layout=layout,
         height_px=page.height_px,
-        columns=(("run", "text"), ("% from the median", "x")),
+        columns=(("case", "text"), ("run", "customdata"), ("% from the median", "x")),
     )
 
 
@@ -89,11 +92,13 @@ def _curves(content: Content, lines: Sequence[Line]) -> Html | None:
             found.setdefault(model_title(line.summary.case), []).append((line, mine))
     if not found:
         return None
+    curves = sum(map(len, found.values()))
+    quantiles = max(_FEWEST_QUANTILES, min(_QUANTILES, _MOST_POINTS // curves))
     return draw(
         "plot-ecdf",
         "Share of invokes below a latency",
         "A steep curve is a steady case; a long tail to the right is a user who waits.",
-        [_curve_page(title, members) for title, members in found.items()],
+        [_curve_page(title, members, quantiles) for title, members in found.items()],
         what="Empirical distribution of invoke latencies, one curve per case.",
     )
 
@@ -109,12 +114,12 @@ def _samples(content: Content) -> dict[tuple[str, str], list[int]]:
     return found
 
 
-def _curve_page(title: str, members: Sequence[tuple[Line, list[int]]]) -> Page:
+def _curve_page(title: str, members: Sequence[tuple[Line, list[int]]], quantiles: int) -> Page:
     traces: list[dict[str, Any]] = []
     for line, samples in members:
         ordered = sorted(samples)
         last = len(ordered) - 1
-        steps = min(_QUANTILES, last) or 1
+        steps = min(quantiles, last) or 1
         x = [ordered[round(last * step / steps)] / 1000 for step in range(steps + 1)]
         traces.append(
             {
@@ -122,7 +127,7 @@ def _curve_page(title: str, members: Sequence[tuple[Line, list[int]]]) -> Page:
                 "mode": "lines",
                 "name": in_plot(f"{row_label(line)}"),
                 "x": x,
-                "y": [round(step / steps * 100, 1) for step in range(steps + 1)],
+                "y": {"steps": steps},  # 0 to 100, as the script unpacks it
                 "line": {
                     "color": COLOURS[line.unit],
                     "width": 2,

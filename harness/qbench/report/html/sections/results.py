@@ -12,9 +12,6 @@ from qbench.report.html.table import Cell, Column, Table
 from qbench.report.html.words import ORIGINS, VERDICTS, many, ran_on
 from qbench.units import format_ms, printable
 
-# Rows beyond this would make the page slow to load; what needs attention is kept.
-MOST_ROWS = 2500
-
 _COLUMNS = (
     Column(head="Model", explain="the file's name without its precision"),
     Column(head="Precision", choose=True),
@@ -42,33 +39,28 @@ _COLUMNS = (
 
 
 def render(content: Content, lines: Sequence[Line]) -> Html:
-    shown, note = _within_limit(lines)
     table = Table(
         name="cases",
-        caption=f"{many(len(shown), 'case')}, one row each",
+        caption=f"{many(len(lines), 'case')}, one row each",
         columns=_COLUMNS,
-        rows=[_row(line) for line in shown],
-        anchors=[line.anchor for line in shown],
+        rows=[_row(line) for line in lines],
+        anchors=[line.anchor for line in lines],
         search=True,
     )
-    return section("results", "Results", note, table.render())
-
-
-def _within_limit(lines: Sequence[Line]) -> tuple[Sequence[Line], Html | None]:
-    if len(lines) <= MOST_ROWS:
-        return lines, None
-
-    def calm(line: Line) -> bool:
-        s = line.summary
-        return not (s.failed_runs or s.cpu_fallback or s.taints or s.p50_us is None)
-
-    kept = {line.anchor for line in sorted(lines, key=calm)[:MOST_ROWS]}
-    left_out = len(lines) - MOST_ROWS
-    note = (
-        f"{left_out} of {len(lines)} cases are not in this table, to keep the page quick: those "
-        "with failures, fall-backs or taints come first. qbench report --format csv has all."
+    left_out = sum(len(session.rows) for session in content.sessions) - len(lines)
+    note = None
+    if left_out:
+        note = (
+            f"{left_out} of {len(lines) + left_out} cases are not on this page, to keep it quick: "
+            "those with failures, fall-backs or taints come first. qbench report --format csv "
+            "has all."
+        )
+    return section(
+        "results",
+        "Results",
+        tag("p", note, cls="limit") if note else None,
+        table.render(),
     )
-    return [line for line in lines if line.anchor in kept], tag("p", note, cls="limit")
 
 
 def _row(line: Line) -> list[Cell | str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from qbench.records import ComputeUnit
 from qbench.report.html.content import Content, Line
 from qbench.report.html.figure import (
     COLOURS,
@@ -19,6 +20,7 @@ from qbench.report.html.figure import (
 from qbench.report.html.markup import Html, in_plot
 from qbench.report.html.rowplot import RowPage, model_title, pages
 from qbench.report.html.words import beside_cpu
+from qbench.stats import Ratio
 
 
 def render(content: Content, lines: Sequence[Line]) -> Html | None:
@@ -38,9 +40,17 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
 
 
 def _page(page: RowPage) -> Page:
+    groups: dict[tuple[ComputeUnit | None, bool], list[tuple[int, Line, Ratio]]] = {}
+    ends = [1.0]
+    for place, line in zip(page.places, page.lines, strict=True):
+        ratio = line.row.vs_cpu
+        assert ratio is not None
+        key = (line.unit, line.summary.tier is not None)
+        groups.setdefault(key, []).append((place, line, ratio))
+        ends += _range(ratio)
     layout = rows_axis(page.labels, page.heads)
     layout |= {
-        "xaxis": log_axis("times faster", [1.0, *_ends(page.lines)]),
+        "xaxis": log_axis("times faster", ends),
         "shapes": [
             {
                 "type": "line",
@@ -53,55 +63,54 @@ def _page(page: RowPage) -> Page:
             }
         ],
     }
-    traces = [_trace(line, place) for place, line in zip(page.places, page.lines, strict=True)]
     return Page(
         label=page.label,
-        traces=traces,
+        traces=[_trace(unit, how, members) for (unit, how), members in groups.items()],
         layout=layout,
         height_px=page.height_px,
         columns=(("case", "text"), ("times faster", "x")),
     )
 
 
-def _ends(lines: Sequence[Line]) -> list[float]:
-    found: list[float] = []
-    for line in lines:
-        ratio = line.row.vs_cpu
-        assert ratio is not None
-        interval = ratio.interval
-        found.append(1 / ratio.ratio)
-        if interval is not None and interval.low > 0:
-            found += [1 / interval.low, 1 / interval.high]
-    return found
-
-
-def _trace(line: Line, place: int) -> dict[str, Any]:
-    ratio = line.row.vs_cpu
-    assert ratio is not None
-    case = line.summary.case
-    speed = 1 / ratio.ratio
-    colour = COLOURS[line.unit]
-    is_simulated = line.summary.tier is not None
-    marker = {"symbol": SYMBOLS[line.unit], "size": 10, "color": colour}
+def _trace(
+    unit: ComputeUnit | None, is_simulated: bool, members: Sequence[tuple[int, Line, Ratio]]
+) -> dict[str, Any]:
+    colour = COLOURS[unit]
+    marker: dict[str, Any] = {"symbol": SYMBOLS[unit], "size": 10, "color": colour}
     if is_simulated:
         marker |= {"color": "--paper", "line": {"color": colour, "width": 2}}
-    trace: dict[str, Any] = {
+    ends = [_range(ratio) for _, _, ratio in members]
+    return {
         "type": "scatter",
         "mode": "markers",
-        "x": [round(speed, 4)],
-        "y": [place],
-        "text": [in_plot(f"{model_title(case)} {case.delegate}: {beside_cpu(line.row)}")],
+        "x": [round(1 / ratio.ratio, 3) for _, _, ratio in members],
+        "y": [place for place, _, _ in members],
+        "text": [_told(line) for _, line, _ in members],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": marker,
-    }
-    if ratio.interval is not None and ratio.interval.low > 0:
-        trace["error_x"] = {
+        "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": [round(1 / ratio.interval.low - speed, 4)],
-            "arrayminus": [round(speed - 1 / ratio.interval.high, 4)],
+            "array": [
+                round(high - 1 / m[2].ratio, 3) for m, (_, high) in zip(members, ends, strict=True)
+            ],
+            "arrayminus": [
+                round(1 / m[2].ratio - low, 3) for m, (low, _) in zip(members, ends, strict=True)
+            ],
             "color": colour,
-            "thickness": 2 if not is_simulated else 1.2,
+            "thickness": 1.2 if is_simulated else 2,
             "width": 4,
-        }
-    return trace
+        },
+    }
+
+
+def _range(ratio: Ratio) -> tuple[float, float]:
+    """Of the speed-up; both ends are the speed-up itself where there is no interval."""
+    if ratio.interval is None or ratio.interval.low <= 0:
+        return 1 / ratio.ratio, 1 / ratio.ratio
+    return 1 / ratio.interval.high, 1 / ratio.interval.low
+
+
+def _told(line: Line) -> str:
+    case = line.summary.case
+    return in_plot(f"{model_title(case)} {case.delegate}: {beside_cpu(line.row)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from statistics import median
 from typing import Any
@@ -18,10 +18,12 @@ from qbench.records import (
     Taint,
 )
 from qbench.report.html.content import Content, Line, Session
-from qbench.report.html.figure import COLOURS, SYMBOLS, Page, draw, section, unit_legend
+from qbench.report.html.figure import COLOURS, SYMBOLS, Page, draw, section, texts, unit_legend
 from qbench.report.html.markup import Html, in_plot, tag
 from qbench.report.html.rowplot import model_title, row_label
 from qbench.units import printable
+
+_MOST_POINTS = 2000
 
 # Heights of the panels, by how many there are below the runs.
 _DOMAINS = ([[0, 1]], [[0.5, 1], [0, 0.4]], [[0.62, 1], [0.32, 0.54], [0, 0.24]])
@@ -141,11 +143,7 @@ def _traces(dots: Sequence[Dot]) -> Iterator[dict[str, Any]]:
             "mode": "markers",
             "x": [dot.minute for dot in members],
             "y": [dot.percent for dot in members],
-            "text": [
-                in_plot(f"{model_title(dot.line.summary.case)} {row_label(dot.line)}")
-                + (", throttled" if dot.is_throttled else "")
-                for dot in members
-            ],
+            "text": texts([_told(dot) for dot in members]),
             "hovertemplate": "%{text}, minute %{x:.1f}: %{y:+.1f} %<extra></extra>",
             "marker": {
                 "color": COLOURS[unit],
@@ -158,6 +156,11 @@ def _traces(dots: Sequence[Dot]) -> Iterator[dict[str, Any]]:
                 },
             },
         }
+
+
+def _told(dot: Dot) -> str:
+    name = f"{model_title(dot.line.summary.case)} {row_label(dot.line)}"
+    return in_plot(name + (", throttled" if dot.is_throttled else ""))
 
 
 def _panel(
@@ -182,7 +185,7 @@ def _panel(
             seen.append((_minute(look.at, start), value * scale))
     if not seen:
         return []
-    seen.sort()
+    seen = _thinned(sorted(seen), worst=max if field == "temperature_c" else min)
     trace = {
         "type": "scatter",
         "mode": "lines+markers" if len(seen) < 400 else "lines",
@@ -193,6 +196,17 @@ def _panel(
         "hovertemplate": f"minute %{{x:.1f}}: %{{y:.1f}} {unit}<extra></extra>",
     }
     return [(trace, unit)]
+
+
+def _thinned(
+    seen: list[tuple[float, float]], worst: Callable[[list[float]], float]
+) -> list[tuple[float, float]]:
+    """At most so many points as can be seen; of those that share a place the worst stands."""
+    size = -(-len(seen) // _MOST_POINTS)
+    if size <= 1:
+        return seen
+    parts = [seen[n : n + size] for n in range(0, len(seen), size)]
+    return [(part[0][0], worst([value for _, value in part])) for part in parts]
 
 
 def _minute(text: str, start: datetime) -> float:
