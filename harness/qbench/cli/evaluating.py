@@ -37,7 +37,9 @@ def perform(
             f"--positive {looked_for}: is no class of {root}",
             hint=f"one of {', '.join(data.classes)}",
         )
-    subjects = tuple(evaluation.examine(path, data) for path in files(names, precisions))
+    subjects = evaluation.in_order(
+        [evaluation.examine(path, data) for path in files(names, precisions)]
+    )
     with counting("answers") as progress:
         answers = evaluation.answers(
             subjects,

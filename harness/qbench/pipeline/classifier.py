@@ -65,6 +65,7 @@ class Classifier:
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise RunnerError(f"{path}: the runtime refuses the model: {error}") from error
+        self._details = {d["index"]: d for d in self._interpreter.get_tensor_details()}
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
         self._gives_probabilities = gives_probabilities(self.info)
@@ -83,9 +84,9 @@ class Classifier:
         return (scores if self._gives_probabilities else softmax(scores)), took_us
 
     def tensor(self, index: int) -> NDArray[Any]:
-        """Tensor `index` as real numbers, after `scores`; needs `keep_all`."""
-        details = self._interpreter.get_tensor_details()[index]
-        return real(self._interpreter.get_tensor(index), details)
+        """Tensor `index` as real numbers: a constant, or (with `keep_all`) what the last `scores`
+        left there."""
+        return real(self._interpreter.get_tensor(index), self._details[index])
 
     def _quantized(self, image: NDArray[np.float32]) -> NDArray[Any]:
         import numpy as np

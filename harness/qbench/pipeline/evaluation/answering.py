@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from qbench import modelfile
 from qbench.errors import InputError
+from qbench.models import PRECISIONS
 from qbench.pipeline.classifier import Classifier, InputRange, classes, image_shape
 from qbench.pipeline.data import DataSet, Sample, images
 from qbench.pipeline.evaluation.records import Answer, Subject
@@ -48,6 +49,15 @@ def examine(path: Path, data: DataSet) -> Subject:
             f"{len(data.classes)} ({', '.join(data.classes)})"
         )
     return Subject(str(network), precision, str(path), digest, path.stat().st_size)
+
+
+def in_order(subjects: Sequence[Subject]) -> tuple[Subject, ...]:
+    """Network by network, as they first came; in each the checkpoint, fp32, then the others."""
+    networks = list(dict.fromkeys(s.network for s in subjects))
+    order = (None, *PRECISIONS, Precision.MIXED)
+    return tuple(
+        sorted(subjects, key=lambda s: (networks.index(s.network), order.index(s.precision)))
+    )
 
 
 def _stem(path: Path, precision: Precision) -> str:
