@@ -147,7 +147,7 @@ def _epoch(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        total += float(loss) * len(chosen)
+        total += loss.item() * len(chosen)
         moved(at + len(chosen))
     return total / len(order)
 
@@ -161,7 +161,7 @@ def _validate(module: Any, model: Any, shown: tuple[Any, Any], batch: int) -> tu
         for at in range(0, len(labels), batch):
             given = model(_floats(module, pixels[at : at + batch]))
             wanted = labels[at : at + batch]
-            loss += float(module.nn.functional.cross_entropy(given, wanted, reduction="sum"))
+            loss += module.nn.functional.cross_entropy(given, wanted, reduction="sum").item()
             right += int((given.argmax(1) == wanted).sum())
     return loss / len(labels), right / len(labels)
 
