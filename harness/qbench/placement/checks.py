@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from qbench.placement.graph import OPTIONAL, Node
+from qbench.placement.graph import OPTIONAL, SEATS, Node
 from qbench.records import TensorInfo
 
 Check = Callable[[Node], str | None]
@@ -68,6 +68,10 @@ def picker(where: str) -> Pick:
 
         return every
     position, name = int(index), f"{role} {index}"
+    if position < SEATS:
+        if is_input:
+            return lambda node: ((name, node.inputs[position]),)
+        return lambda node: ((name, node.outputs[position]),)
 
     def one(node: Node) -> Iterable[tuple[str, TensorInfo | None]]:
         tensors = node.inputs if is_input else node.outputs

@@ -226,17 +226,25 @@ def _kernel(graph: Graph, group: list[OpInfo], segment: Segment, profile: Device
     read.discard(-1)
     if len(group) > 1:
         read.difference_update([t for op in group for t in op.outputs])
-    outputs = [tensors[t] for t in group[-1].outputs]
-    activations = [tensors[t] for t in read if t not in constants] + outputs
-    weights = [tensors[t] for t in read if t in constants]
-    if unit is ComputeUnit.CPU:
-        activation_bytes = sum([t.nbytes or 0 for t in activations])
-        weight_bytes = sum([t.nbytes or 0 for t in weights])
-    else:
-        activation_bytes = sum([_half_bytes(t, unit) for t in activations])
-        weight_bytes = sum([_half_bytes(t, unit) for t in weights])
+    is_cpu, is_gpu = unit is ComputeUnit.CPU, unit is ComputeUnit.GPU
+    activations: list[TensorInfo] = []
+    activation_bytes = weight_bytes = elements = 0
+    for t in read:
+        tensor = tensors[t]
+        size = tensor.nbytes or 0 if is_cpu else _half_bytes(tensor, is_gpu)
+        if t in constants:
+            weight_bytes += size
+        else:
+            activations.append(tensor)
+            activation_bytes += size
+    for t in group[-1].outputs:
+        tensor = tensors[t]
+        activations.append(tensor)
+        if tensor.nbytes is not None:
+            elements += prod(tensor.shape)
+            activation_bytes += tensor.nbytes if is_cpu else _half_bytes(tensor, is_gpu)
     macs, launches = tiles.padded_macs(tensors, head, unit, dtype.value, profile), 1
-    if unit is ComputeUnit.GPU and tiles.is_winograd(tensors, head, profile):
+    if is_gpu and tiles.is_winograd(tensors, head, profile):
         # gpu/common/tasks/winograd.cc: 4x4 outputs from 6x6 inputs, 36 products, and back
         macs, launches = macs // 4, 3
         activation_bytes = ceil(activation_bytes * (1 + 2 * 36 / 16))
@@ -250,7 +258,7 @@ def _kernel(graph: Graph, group: list[OpInfo], segment: Segment, profile: Device
         macs=macs,
         activation_bytes=activation_bytes,
         weight_bytes=weight_bytes,
-        elements=sum([prod(t.shape) for t in outputs if t.nbytes is not None]),
+        elements=elements,
         thin_pixels=_thin_pixels(activations) if head.name in _SPATIAL else 0,
         depth=_depth(graph, head) / (4 if launches > 1 else 1),
         is_pad=head.name in _PADS,
@@ -297,11 +305,11 @@ def _dtype(graph: Graph, op: OpInfo, unit: ComputeUnit) -> Dtype:
     return Dtype.DYNAMIC if hybrid else Dtype.FP32
 
 
-def _half_bytes(tensor: TensorInfo, unit: ComputeUnit) -> int:
+def _half_bytes(tensor: TensorInfo, is_gpu: bool) -> int:
     """On a GPU everything is fp16, on an NPU what was float."""
     if tensor.nbytes is None:
         return 0
-    if unit is ComputeUnit.GPU or tensor.dtype in _FLOATS:
+    if is_gpu or tensor.dtype in _FLOATS:
         return prod(tensor.shape) * 2
     return tensor.nbytes
 
