@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 import pytest
 
 from fakes.adb_servers import programs
-from fakes.desk import Desk, left_behind, settings_of
+from fakes.desk import Desk, inside, left_behind, settings_of
 from fakes.virtual_phones import adb_of
-from qbench.records import Failure
+from qbench.records import Failure, Origin
 from qbench.store import Session
 from qbench.virtual import instances
 
@@ -113,6 +114,44 @@ def test_fp32_is_not_delegated_by_nnapi_and_a_fallback_says_cpu(desk: Desk) -> N
         row = of_origin(allowed, "emulated")["nnapi"]
         assert row["p50_us"] > 0
         assert (row["executed_by"], row["cpu_fallback"]) == (["cpu"], True)
+
+
+def test_as_an_app_the_tool_is_installed_once_and_read_from_the_log(desk: Desk) -> None:
+    asked = ("run", *INT8, "--device", "sd865", "--app", "--delegate", "gpu", *SHORT)
+    with desk.phone("apps"):
+        before = settings_of("apps")
+        ran = desk.qbench(*asked)
+        assert ran.returncode == 0, ran.stderr
+        emulated = of_origin(ran, "emulated")
+        assert (emulated["gpu"]["executed_by"], emulated["cpu"]["executed_by"]) == (
+            ["gpu"],
+            ["cpu"],
+        )
+        for record in session_of(desk, ran).records():
+            assert ("app" in str(record.tool).split()) == (record.origin is Origin.EMULATED)
+        assert settings_of("apps") == before
+        assert left_behind("apps") == []
+        assert list((inside("apps") / "data/misc/apps").iterdir()) == [], "the app is stopped"
+        (apk,) = (inside("apps") / "data/app").glob("*/base.apk")
+        installed = (apk.stat().st_ino, apk.stat().st_mtime_ns)
+        assert desk.qbench(*asked).returncode == 0
+        assert (apk.stat().st_ino, apk.stat().st_mtime_ns) == installed
+
+
+def test_an_app_that_the_device_refuses_is_told_with_its_reason(
+    desk36: Desk, tmp_path: Path
+) -> None:
+    apk = tmp_path / "of a phone.apk"
+    with zipfile.ZipFile(apk, "w") as archive:
+        archive.writestr("classes.dex", b"dex")
+    with desk36.phone("choosy"):
+        ran = desk36.qbench(
+            *("run", *INT8, "--device", "sd865", "--delegate", "cpu", *SHORT),
+            *("--benchmark-apk", str(apk)),
+        )
+        assert ran.returncode == 3
+        assert "INSTALL_FAILED_NO_MATCHING_ABIS" in ran.stderr
+        assert left_behind("choosy") == []
 
 
 def test_two_devices_work_at_the_same_time(desk36: Desk) -> None:

@@ -19,7 +19,10 @@ from qbench.records import DeviceProfile
 from qbench.virtual import kernel
 
 _USERLAND = Path(virtual.__file__).parent / "userland"
-_MOVED = ("/sys/", "/data/system", "/.device", "/dev/__properties__", "/system/build.prop")
+_MOVED = (
+    *("/sys/", "/data/system", "/data/misc", "/data/app", "/.device", "/dev/__properties__"),
+    "/system/build.prop",
+)
 _OURS = {"sha256sum"}  # toybox's own does
 BOOT_ID = "proc/sys/kernel/random/boot_id"
 
@@ -67,7 +70,7 @@ class LocalPhone:
         for name in ("uptime", "loadavg"):
             (self.root / "proc" / name).symlink_to(f"/proc/{name}")
         settings = (f"data/system/settings/{name}" for name in ("global", "secure", "system"))
-        for name in (*settings, "dev/__properties__", "system"):
+        for name in (*settings, "data/misc/logd", "dev/__properties__", "system"):
             (self.root / name).mkdir(parents=True)
         props = kernel.props(profile, "local") | {"sys.boot_completed": "1"}
         (self.root / "system/build.prop").write_text(

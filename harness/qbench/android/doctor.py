@@ -56,7 +56,8 @@ def examine(
     runner = Runner(transport, base=base)
     contact = runner.contact()
     snapshot = runner.state()
-    work = Workload(transport, cache, link, who, options, base=base)
+    starter = f"{runner.folder}/apk.sh"
+    work = Workload(transport, cache, link, who, options, base=base, starter=starter)
     return (
         _identified(who),
         *_left_behind(contact),

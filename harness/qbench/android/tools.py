@@ -44,17 +44,19 @@ Fetch = Callable[[str, Path], None]  # an address, and the file to write
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """A benchmark_model on this machine. `is_stale`: its form is older than TF 2.16; None: the
-    file cannot tell, it is a script."""
+    file cannot tell, it is a script or an app."""
 
     path: Path
     sha256: str
     abi: str
     whence: Whence
     is_stale: bool | None = None
+    is_app: bool = False
 
     @property
     def title(self) -> str:
-        return f"benchmark_model {self.sha256[:12]} ({self.abi})"
+        what = "benchmark_model app" if self.is_app else "benchmark_model"
+        return f"{what} {self.sha256[:12]} ({self.abi})"
 
 
 def find(
@@ -193,4 +195,5 @@ def _examined(path: Path, abi: str, whence: Whence, *, is_any_machine: bool, is_
         abi=abi,
         whence=whence,
         is_stale=not has_newest_form if is_program else None,
+        is_app=is_app,
     )

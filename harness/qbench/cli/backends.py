@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from qbench import profiles
 from qbench.backend import Backend
 from qbench.cli import hardware
@@ -42,7 +40,6 @@ def of_device(
     from qbench.adb.cache import DeviceCache
     from qbench.android.backend import AndroidBackend
     from qbench.android.options import load
-    from qbench.virtual.host_python import STAND_IN
 
     serial = _serial(key, info.devices)
     device = hardware.transport(serial)
@@ -54,7 +51,7 @@ def of_device(
         reconnect=hardware.reconnect(device),
         session=info.session_id,
         runs=runs,
-        options=msgspec.structs.replace(options, virtual_binary=STAND_IN),
+        options=hardware.with_stand_ins(options),
         notify=hardware.say,
     )
 

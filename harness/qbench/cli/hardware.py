@@ -14,6 +14,7 @@ from qbench.adb.device import AdbDevice
 from qbench.adb.server import find_server
 from qbench.android.identity import Identity, read_identity
 from qbench.android.link import Reconnect
+from qbench.android.options import Options
 from qbench.errors import DeviceError, NoDeviceError
 from qbench.records import DeviceProfile
 from qbench.units import printable
@@ -66,6 +67,14 @@ def transport(serial: str) -> AdbDevice:
 
 def reconnect(device: AdbDevice) -> Reconnect:
     return lambda left_s: wait_until_usable(device, timeout_s=left_s)
+
+
+def with_stand_ins(options: Options) -> Options:
+    """The same, with what virtual devices run where the user names nothing else."""
+    from qbench.virtual import app, host_python, instances
+
+    apk = app.write_stand_in(instances.home()) if options.is_app else None
+    return msgspec.structs.replace(options, virtual_binary=host_python.STAND_IN, virtual_apk=apk)
 
 
 def usable_serials(serials: Sequence[str]) -> list[str]:

@@ -78,7 +78,6 @@ def _device(serial: str, device_options: Mapping[str, object]) -> list[Line]:
     from qbench.android import doctor
     from qbench.android.options import load
     from qbench.clock import SystemClock
-    from qbench.virtual.host_python import STAND_IN
 
     transport = hardware.transport(serial)
     try:
@@ -87,7 +86,7 @@ def _device(serial: str, device_options: Mapping[str, object]) -> list[Line]:
             DeviceCache(transport),
             clock=SystemClock(),
             reconnect=hardware.reconnect(transport),
-            options=load({**device_options, "virtual_binary": str(STAND_IN)}),
+            options=hardware.with_stand_ins(load(device_options)),
         )
     except DeviceError as error:
         return [Line(serial, "contact", "problem", str(error), error.hint)]

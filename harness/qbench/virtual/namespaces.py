@@ -181,9 +181,10 @@ def set_data_read_only(is_read_only: bool) -> None:
 
 
 def forget_runtime(root: str = "") -> None:
-    """What a reboot clears: properties that were set, and modes that are kept in memory."""
-    for file in Path(f"{root}/dev/__properties__").iterdir():
-        file.unlink()
+    """What a reboot clears: properties that were set, the log, modes that are kept in memory."""
+    for folder in ("dev/__properties__", "data/misc/apps", "data/misc/logd"):
+        for file in Path(f"{root}/{folder}").iterdir():
+            file.unlink()
     Path(f"{root}/data/system/fixed_performance_mode").unlink(missing_ok=True)
 
 

@@ -23,6 +23,10 @@ RUNTIME_FOLDERS = {
     "/data/local/tmp": 0o771,
     "/data/media": 0o771,
     "/data/media/0": 0o771,
+    "/data/app": 0o771,
+    "/data/misc": 0o771,
+    "/data/misc/apps": 0o771,  # pids of those that run
+    "/data/misc/logd": 0o771,
     "/data/system": 0o771,
     "/data/system/settings": 0o771,
     **{f"/data/system/settings/{name}": 0o771 for name in ("global", "secure", "system")},
@@ -139,6 +143,9 @@ def _install_programs(root: Path) -> None:
     for name, source in ours.items():
         shutil.copyfile(source, programs / name)
         (programs / name).chmod(0o755)
+    for name in ("benchmark_model", "benchmark_app"):  # what runs in the place of the app
+        shutil.copyfile(Path(__file__).with_name(name), root / ".device" / name)
+        (root / ".device" / name).chmod(0o755)
 
 
 def _find_shell() -> Path:
