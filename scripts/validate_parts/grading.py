@@ -1,70 +1,91 @@
-"""Predictions beside measurements: one line per network, and what all of them come to."""
+"""Predictions beside measurements, and which of the promised limits they keep."""
 
 from __future__ import annotations
 
-import statistics
+import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
-from qbench.records import Prediction
+import msgspec
+from scripts.validate_parts.networks import Network
+
+from qbench.records import ComputeUnit, DeviceProfile, Prediction
+from qbench.simulator.baselines import Sized, roofline_us, simple_us
+from qbench.simulator.kernels import Dtype
+from qbench.stats.fidelity import Fidelity, Point
 
 # What a calibration of this machine must reach on networks that it has not measured.
-LIMITS: dict[str, float] = {"fp32": 0.08, "int8": 0.05}
+MAPE = {"fp32": 0.08, "int8": 0.05}
 WORST_RATIO = 0.20
 COVERAGE = (0.85, 0.95)
 
 
-class Row(NamedTuple):
-    name: str
-    group: str
-    measured_us: float
-    runs_us: tuple[float, ...]
-    predicted: Prediction
+def points(
+    networks: Sequence[Network],
+    measured_us: Sequence[float],
+    predictions: Sequence[Prediction],
+    profile: DeviceProfile,
+    runtime: str,
+) -> list[Point]:
+    """One per network, with what the simplest predictors would have said."""
+    found, sized = [], []
+    for network, us, told in zip(networks, measured_us, predictions, strict=True):
+        unit, dtype = ComputeUnit.CPU, Dtype(network.group)
+        found.append(
+            Point(
+                unit=unit,
+                runtime=runtime,
+                device="host",
+                dtype=network.group,
+                model=network.name,
+                threads=1,
+                measured_us=us,
+                predicted_us=told.p50_us,
+                low_us=told.low_us,
+                high_us=told.high_us,
+                tier=told.tier,
+            )
+        )
+        sized.append(
+            Sized(
+                model=network.name,
+                settings=(network.group,),
+                measured_us=us,
+                macs=float(network.model.macs or 0),
+                roofline_us=roofline_us(network.model, profile, unit, dtype, 1),
+            )
+        )
+    answered = []
+    for point, own in zip(found, sized, strict=True):
+        flops, roofline = simple_us(own, [s for s in sized if s.settings == own.settings])
+        answered.append(
+            msgspec.structs.replace(point, flops_only_us=flops, roofline_only_us=roofline)
+        )
+    return answered
 
-    @property
-    def ratio(self) -> float:
-        return self.predicted.p50_us / self.measured_us
 
-    @property
-    def error(self) -> float:
-        return abs(self.ratio - 1)
-
-    @property
-    def is_in_band(self) -> bool:
-        return self.predicted.low_us <= self.measured_us <= self.predicted.high_us
+def common_factor(graded: Fidelity) -> float:
+    """By how much all predictions are off together: the geometric mean of predicted to measured."""
+    logs = [math.log(p.predicted_us / p.measured_us) for p in graded.points]
+    return math.exp(sum(logs) / len(logs))
 
 
-def summary(rows: Sequence[Row]) -> dict[str, Any]:
-    """Of any rows: MAPE, the same with one common factor taken out, worst, coverage."""
-    logs = statistics.median(row.ratio for row in rows)
-    worst = max(rows, key=lambda row: row.error)
-    return {
-        "n": len(rows),
-        "mape_ratio": statistics.mean(row.error for row in rows),
-        "median_ratio": logs,
-        "scaled_mape_ratio": statistics.mean(abs(row.ratio / logs - 1) for row in rows),
-        "worst_ratio": worst.error,
-        "worst": f"{worst.name} {worst.group}",
-        "within_10_ratio": statistics.mean(row.error <= 0.10 for row in rows),
-        "coverage_ratio": statistics.mean(row.is_in_band for row in rows),
-    }
-
-
-def shortfalls(rows: Sequence[Row]) -> list[str]:
-    """Every limit that is missed, in words; empty when all are kept."""
+def shortfalls(grades: Sequence[Fidelity]) -> list[str]:
+    """Every limit that is missed, in words; none when all are kept. `grades`: of
+    `stats.fidelity.grade`, the first over everything."""
     missed = []
-    for group, limit in LIMITS.items():
-        mine = [row for row in rows if row.group == group]
-        if not mine:
-            continue
-        found = summary(mine)["mape_ratio"]
-        if found > limit:
-            missed.append(f"{group}: MAPE {found:.1%}, more than {limit:.0%}")
-    for row in rows:
-        if row.error > WORST_RATIO:
-            missed.append(f"{row.name} {row.group}: {row.ratio:.2f} of what was measured")
-    coverage = summary(rows)["coverage_ratio"]
-    if not COVERAGE[0] <= coverage <= COVERAGE[1]:
-        low, high = COVERAGE
+    for graded in grades[1:]:
+        limit = MAPE[graded.dtype or ""]
+        if graded.mape_ratio is not None and graded.mape_ratio > limit:
+            missed.append(f"{graded.dtype}: MAPE {graded.mape_ratio:.1%}, more than {limit:.0%}")
+    everything = grades[0]
+    for point in everything.points:
+        if point.error_ratio > WORST_RATIO:
+            ratio = point.predicted_us / point.measured_us
+            missed.append(
+                f"{point.model} {point.dtype}: {ratio:.2f} of what was measured, more than "
+                f"{WORST_RATIO:.0%} off"
+            )
+    coverage, (low, high) = everything.coverage_ratio or 0.0, COVERAGE
+    if not low <= coverage <= high:
         missed.append(f"90 % bands hold {coverage:.0%}, not {low:.0%} to {high:.0%}")
     return missed

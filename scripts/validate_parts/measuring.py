@@ -37,24 +37,21 @@ class _Run(NamedTuple):
     wait_ns: int | None
 
 
-def measure(networks: Sequence[Network], rounds: int, say: Callable[[str], None]) -> list[Measured]:
-    """`rounds` fresh processes of each, each round in an order of its own."""
+def measure(
+    networks: Sequence[Network], rounds: int, say: Callable[[str], None]
+) -> tuple[str, list[Measured]]:
+    """The runtime, and of each network `rounds` fresh processes, each round in another order."""
     runs: list[list[_Run]] = [[] for _ in networks]
     random = Random(0)
     with HostBackend(SystemClock()) as host:
+        runtime = host.describe().runtime
         for number in range(rounds):
             order = list(range(len(networks)))
             random.shuffle(order)
             for i in order:
                 runs[i].append(_run(host, networks[i].model))
             say(f"round {number + 1} of {rounds} measured")
-    return [
-        Measured(
-            tuple(run.time_us for run in mine),
-            _wait_ratio(mine),
-        )
-        for mine in runs
-    ]
+    return runtime or "", [Measured(tuple(r.time_us for r in mine), _wait(mine)) for mine in runs]
 
 
 def wait_ratio(measured: Sequence[Measured]) -> float | None:
@@ -63,7 +60,7 @@ def wait_ratio(measured: Sequence[Measured]) -> float | None:
     return statistics.median(known) if known else None
 
 
-def _wait_ratio(runs: Sequence[_Run]) -> float | None:
+def _wait(runs: Sequence[_Run]) -> float | None:
     waits = [run.wait_ns for run in runs if run.wait_ns is not None]
     if len(waits) < len(runs):
         return None
