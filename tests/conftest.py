@@ -1,4 +1,5 @@
-"""Rules for the whole suite: on CI nothing may be skipped, and no test touches the user's cache."""
+"""Rules for the whole suite: on CI nothing may be skipped but for one reason, and no test touches
+the user's cache."""
 
 from __future__ import annotations
 
@@ -14,11 +15,22 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+MACHINE_TOO_BUSY = "MACHINE TOO BUSY TO MEASURE"
+"""Begins the one reason to skip that CI accepts: what is promised of a machine that is left alone
+cannot be judged on one that is not. Nothing that could be installed would change that."""
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """A skipped test proves nothing: on CI it fails the suite."""
+    """A skipped test proves nothing: on CI it fails the suite, unless the machine was too busy."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
+    if not os.environ.get("CI") or reporter is None:
+        return
+    skipped = reporter.stats.get("skipped", [])
+    busy = [report for report in skipped if MACHINE_TOO_BUSY in str(report.longrepr)]
+    for report in busy:
+        reporter.write_line(f"CI: NOT JUDGED: {report.nodeid}: {report.longrepr[2]}", red=True)
+    if len(busy) < len(skipped):
         reporter.write_line("CI: tests were skipped; install what they need", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
