@@ -187,7 +187,7 @@ def test_the_protocols_metric_is_compared_unless_another_is_named(
     assert json.loads(told(*folders, "--metric", "p50", "--json")[1])["metric"] == "p50"
     code, out, _ = told(*folders, "--metric", "init")
     assert code == 2
-    assert "has no latency" in out
+    assert "the candidate has no init: not every run told it" in out
 
 
 @pytest.mark.parametrize("asked", ["2", "0.02", "two%", "0%", "101%", "-1%"])

@@ -71,6 +71,10 @@ def compare(
         )
     mine = [msgspec.structs.replace(m, summary=seen_by(m.summary, metric)) for m in candidate]
     other = [msgspec.structs.replace(m, summary=seen_by(m.summary, metric)) for m in baseline]
+    for role, plain, seen in (("candidate", candidate, mine), ("baseline", baseline, other)):
+        if any(m.summary.p50_us for m in plain) and not any(m.summary.p50_us for m in seen):
+            reason = f"the {role} has no {metric}: not every run told it, or it is predicted"
+            return Refusal(candidate=ours.case_id, baseline=theirs.case_id, reason=reason)
     result = _by_method(mine, other, margin_ratio)
     if isinstance(result, Refusal):
         return result
