@@ -44,6 +44,8 @@ def subsets(plan: Sequence[PlanNode], wanted: Collection[int]) -> list[Subset]:
     Raises ModelFileError when nodes wait for one another in a circle.
     """
     takes = [position in wanted for position in range(len(plan))]
+    if len(set(takes)) == 1 and _is_in_order(plan):
+        return [Subset(takes[0], tuple(range(len(plan))))]
     readiness = _Readiness(plan)
     # Per kind, the ready positions in plan order: this is what the runtime's repeated walk over
     # the whole plan finds, without the walk.
@@ -79,6 +81,18 @@ def subsets(plan: Sequence[PlanNode], wanted: Collection[int]) -> list[Subset]:
         left -= len(members)
         found.append(Subset(kind, tuple(members)))
     return found
+
+
+def _is_in_order(plan: Sequence[PlanNode]) -> bool:
+    """Does every node stand behind all that it waits for? Then the walk of a plan of one kind is
+    the plan, and most models are such a plan for one delegate or another."""
+    waited_for = {t for node in plan for t in node.outputs}
+    waited_for.discard(OPTIONAL)
+    for node in plan:
+        if not waited_for.isdisjoint(node.inputs):
+            return False
+        waited_for.difference_update(node.outputs)
+    return True
 
 
 def largest(

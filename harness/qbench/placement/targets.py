@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import msgspec
 
@@ -29,13 +30,22 @@ class Driver(msgspec.Struct, frozen=True):
     def refusal(self, node: Node) -> str | None:
         if node.label in self.deny_ops:
             return f"{self.name} does not take {node.label}"
-        for role, tensor in node.activations():
-            if tensor.dtype not in self.dtypes:
-                taken = either(self.dtypes)
-                return f"{self.name} takes {taken} activations only; this node's {role} is " + (
-                    tensor.dtype
-                )
+        for tensors in (node.inputs, node.outputs):
+            for tensor in tensors:
+                if (
+                    tensor is not None
+                    and tensor.dtype not in self.dtypes
+                    and not tensor.is_constant
+                ):
+                    role = "input" if tensors is node.inputs else "output"
+                    return _dtype_refused(self.name, self.dtypes, role, tensor.dtype)
         return None
+
+
+@cache
+def _dtype_refused(name: str, dtypes: tuple[str, ...], role: str, dtype: str) -> str:
+    taken = either(dtypes)
+    return f"{name} takes {taken} activations only; this node's {role} is {dtype}"
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
