@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,8 +100,8 @@ def _flat(
 
 def _told_once(rows: list[Row]) -> list[Row]:
     """Trackers know a case by its name: two of a name would overwrite each other."""
-    names = [row.summary.case.case_id for row in rows]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    counts = Counter(row.summary.case.case_id for row in rows)
+    twice = next((name for name, count in counts.items() if count > 1), None)
     if twice is not None:
         raise InputError(
             f"report: {twice} is in two of the sessions, and this form has one number per case",

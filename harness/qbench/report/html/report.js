@@ -186,15 +186,16 @@
   }
   // For who makes a picture of the whole page: report.html?all
   if (new URLSearchParams(location.search).has("all")) all("figure.plot").forEach(draw);
-  let themeBefore;
+  let screenTheme; // undefined: not printing; null: the system's
   addEventListener("beforeprint", () => {
-    themeBefore = root.dataset.theme;
+    if (screenTheme === undefined) screenTheme = root.dataset.theme ?? null;
     root.dataset.theme = "light";
     all("figure.plot").forEach(draw);
   });
   addEventListener("afterprint", () => {
-    if (themeBefore === undefined) delete root.dataset.theme;
-    else root.dataset.theme = themeBefore;
+    if (screenTheme) root.dataset.theme = screenTheme;
+    else delete root.dataset.theme;
+    screenTheme = undefined;
     themed();
   });
 
