@@ -265,3 +265,5 @@ def test_the_table_says_what_is_simulated_and_how_a_profile_differs(tmp_path: Pa
     assert "90 % band" in result.stdout
     assert "not profiled" in result.stdout
     assert "32x32x3 3x3 -> 32x32x16" in result.stdout
+    sums = [line.split() for line in result.stdout.splitlines() if " CONV_2D " in f"{line} "]
+    assert any(cells[:2] == ["9", "CONV_2D"] for cells in sums)

@@ -54,7 +54,7 @@ def profiled(model: ModelInfo, threads: int, clock: Clock) -> Profiled:
         kernels_us=times.kernels_us,
         plain_us=min(middle_us, spent_us),
         plain_p50_us=middle_us,
-        run_queue_wait_ratio=None if wait is None else wait / wall,
+        run_queue_wait_ratio=None if wait is None else wait / (wall * threads),
         prediction=told.prediction,
         rows=tuple(_rows(model, told, times)),
     )

@@ -87,6 +87,7 @@ def print_profile(console: Console, model: ModelInfo, profiled: Profiled) -> Non
     threads = f"{profiled.threads} thread{'' if profiled.threads == 1 else 's'}"
     _say(console, f"{model.path}: {profiled.runtime}, {threads}, {profiled.invokes} invokes")
     console.print(_table(profiled))
+    console.print(_table(profiled, _by_operator(profiled.rows)))
     _say(console, *_sums(profiled), *_notes(profiled))
 
 
@@ -95,29 +96,54 @@ def _share(row: Row, profiled: Profiled) -> float | None:
     return row.measured_us / whole if row.measured_us is not None and whole else None
 
 
-def _table(profiled: Profiled) -> Table:
+def _by_operator(rows: Sequence[Row]) -> list[Row]:
+    """Rows of the same operators added up, the longest first. A sum without a measured or without
+    a predicted time has none."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.names or row.kernels, []).append(row)
+    sums = [
+        Row(
+            ops=(len(same),),
+            names=names,
+            measured_us=_sum([row.measured_us for row in same]),
+            predicted_us=_sum([row.predicted_us for row in same]),
+        )
+        for names, same in groups.items()
+    ]
+    return sorted(sums, key=lambda row: -(row.measured_us or 0))
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def _table(profiled: Profiled, sums: Sequence[Row] | None = None) -> Table:
+    """Of every row, or of sums, whose `ops` is how many rows they are of."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for head in ("ops", "operator", "shape"):
+    for head in ("ops", "operator", "shape") if sums is None else ("times", "operator"):
         table.add_column(head, overflow="fold")
     for head in ("us", "share", "predicted", "ratio"):
         table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("bound by", no_wrap=True)
-    for row in profiled.rows:
+    if sums is None:
+        table.add_column("bound by", no_wrap=True)
+    for row in profiled.rows if sums is None else sums:
         share, ratio = _share(row, profiled), row.ratio
         names = "+".join(row.names) or ", ".join(row.kernels)
         cells = (
             ",".join(map(str, row.ops)) or "-",
             names,
-            row.shape,
+            *([row.shape] if sums is None else []),
             _us(row.measured_us),
             "-" if share is None else f"{share:.1%}",
             _us(row.predicted_us),
             "-" if ratio is None else f"{ratio:.2f}",
-            row.bound_by or "-",
+            *([row.bound_by or "-"] if sums is None else []),
         )
         is_off = ratio is not None and (share or 0) >= _SHARE and not _LOW < ratio < _HIGH
         table.add_row(
