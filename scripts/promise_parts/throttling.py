@@ -22,6 +22,8 @@ from qbench.stats import summarize
 RISE = 0.10
 SHAPES = ((10, 50), (1, 200), (5, 50), (10, 300))
 CASE = a_case()
+# "too few" blames the plan, not the device: a call for more invokes.
+BLAMELESS = (Stability.STABLE, Stability.TOO_FEW)
 
 
 def rows(trials: int) -> Iterator[Row]:
@@ -39,9 +41,9 @@ def rows(trials: int) -> Iterator[Row]:
     for noise in (Noise(), Noise(rho=0.3), Noise(between_run_sigma=0.02)):
         for runs, n in shapes:
             found = _verdicts(trials, runs, n, noise, None)
-            count = sum(verdict is not Stability.STABLE for verdict in found)
+            count = sum(verdict not in BLAMELESS for verdict in found)
             regime = f"R={runs} n={n}, run sd {noise.between_run_sigma:.0%}, rho {noise.rho:g}"
-            yield Row("clean, and flagged as anything", regime, count, trials, high=0.02)
+            yield Row("clean, and blamed for something", regime, count, trials, high=0.02)
 
 
 Change = Callable[[np.random.Generator, int, int], Floats]
