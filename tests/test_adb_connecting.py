@@ -151,7 +151,7 @@ def test_a_device_over_tcp_survives_the_end_of_the_server(
         query_without_answer(adb.server)
         with pytest.raises(QBenchError):
             found.device.run("true", timeout_s=1)
-        wait_until_usable(found.device, timeout_s=20)  # starts one and connects again
+        wait_until_usable(found.device, timeout_s=60)  # starts one and connects again
         try:
             assert found.shell("echo back") == "back"
         finally:

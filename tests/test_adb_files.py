@@ -62,7 +62,7 @@ def test_hostile_names_are_only_names(shared: Phone, tmp_path: Path, name: str) 
     shared.device.push(b"x", f"{FOLDER}/odd/{name}")
     shared.device.pull(f"{FOLDER}/odd/{name}", tmp_path / name)
     assert (tmp_path / name).read_bytes() == b"x"
-    listed = shared.device.list_folder(f"{FOLDER}/odd", timeout_s=5)
+    listed = shared.device.list_folder(f"{FOLDER}/odd", timeout_s=60)
     assert [file.name for file in listed] == [name]
     assert [file.size_bytes for file in listed] == [1]
     shared.shell(f"rm -rf {FOLDER}/odd")
@@ -115,12 +115,12 @@ def test_what_the_device_refuses_is_told_in_its_words(shared: Phone) -> None:
 
 
 def test_a_folder_that_is_not_there_lists_empty(shared: Phone) -> None:
-    assert shared.device.list_folder("/data/nothing", timeout_s=5) == ()
+    assert shared.device.list_folder("/data/nothing", timeout_s=60) == ()
 
 
 def leftovers(found: Phone) -> list[str]:
     """Unfinished files on the device, but for the one of an old device's own command."""
-    listed = found.device.list_folder(FOLDER, timeout_s=5)
+    listed = found.device.list_folder(FOLDER, timeout_s=60)
     return [file.name for file in listed if file.name.endswith(".part")]
 
 
@@ -145,7 +145,7 @@ def test_a_link_that_drops_leaves_no_half_a_file(adb: Adb, tmp_path: Path) -> No
         cut.ask("set_faults", drop_after_received_bytes=2_000_000)
         with pytest.raises(DeviceError):
             cut.device.push(data, f"{FOLDER}/f")
-        wait_until_usable(cut.device, timeout_s=5)
+        wait_until_usable(cut.device, timeout_s=60)
         assert cut.shell(f"cat {FOLDER}/f") == "before"
         assert leftovers(cut) == []
         cut.device.push(data, f"{FOLDER}/f")
@@ -206,16 +206,16 @@ def test_whatever_happens_on_the_way_no_wrong_file_is_ever_taken_for_right(
                 "set_faults", **{generator.choice(faults): generator.randrange(2 * len(data))}
             )
             try:
-                storm.device.push(data, f"{FOLDER}/f{turn}", timeout_s=2)
-                storm.device.pull(f"{FOLDER}/f{turn}", target, timeout_s=2)
+                storm.device.push(data, f"{FOLDER}/f{turn}", timeout_s=4)
+                storm.device.pull(f"{FOLDER}/f{turn}", target, timeout_s=4)
                 outcomes[True] += 1
                 assert target.read_bytes() == data
             except DeviceError:
                 outcomes[False] += 1
                 assert not target.exists()
             storm.ask("clear_faults")
-            wait_until_usable(storm.device, timeout_s=10)
-            there = {file.name for file in storm.device.list_folder(FOLDER, timeout_s=5)}
+            wait_until_usable(storm.device, timeout_s=60)
+            there = {file.name for file in storm.device.list_folder(FOLDER, timeout_s=60)}
             if f"f{turn}" in there:
                 assert storm.shell(f"sha256sum <{FOLDER}/f{turn}").split()[0] == sha256(data)
     assert min(outcomes.values()) >= 3

@@ -46,7 +46,7 @@ force-stop) [ -f {state}/pid ] && kill $(cat {state}/pid) 2>/dev/null; rm -f {st
 start) [ -f {state}/base.apk ] || {{ print "Error: Activity does not exist."; exit 1; }}
 	print -r -- "$*" >>{state}/starts
 	while [ "$1" != args ]; do shift; done
-	sleep 5 & print $! >{state}/pid
+	sleep 60 & print $! >{state}/pid
 	: >{state}/log
 	{self.program} $2 2>&1 | while IFS= read -r line; do
 		print -r -- "{prefix}$line" >>{state}/log; done ;;

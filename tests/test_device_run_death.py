@@ -34,7 +34,7 @@ def desk36(tmp_path: Path) -> Iterator[Desk]:
         yield Desk(adb, tmp_path)
 
 
-def until(is_so: Callable[[], bool], what: str, timeout_s: float = 40.0) -> None:
+def until(is_so: Callable[[], bool], what: str, timeout_s: float = 120.0) -> None:
     clock = SystemClock()
     end_s = clock.monotonic_s() + timeout_s
     while not is_so():

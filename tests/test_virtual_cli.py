@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fakes.virtual_phones import Adb, adb_of
+from qbench.adb.connecting import wait_until_usable
 from qbench.adb.device import AdbDevice
 from qbench.adb.listing import list_devices
 from qbench.cli.virtual import virtual
-from qbench.errors import InputError, NoDeviceError
+from qbench.clock import SystemClock
+from qbench.errors import InputError, NoDeviceError, UnauthorizedError
 from qbench.virtual import instances
+from qbench.virtual.catalogue import FAULTS
+from qbench.virtual.schedule import load_schedule
 
 
 @pytest.fixture
@@ -51,15 +56,12 @@ def test_devices_start_attached_take_faults_and_stop_without_a_trace(
     qbench_virtual("fault", "sd865-1", "battery", "9")
     device = AdbDevice(addresses[0], adb.server)
     level = "cat /sys/class/power_supply/battery/capacity"
-    assert device.run(level, timeout_s=5).text.strip() == "9"
+    assert device.run(level, timeout_s=60).text.strip() == "9"
 
     schedule = tmp_path / "faults.yaml"
     schedule.write_text("- {at_s: 0.0, fault: battery, value: 55}\n")
-    assert (
-        "scheduled: 1"
-        in qbench_virtual("fault", "sd865-1", "--schedule", str(schedule)).output
-    )
-    device.run(f"until [ $({level}) = 55 ]; do sleep 0.01; done", timeout_s=5, check=True)
+    assert "scheduled: 1" in qbench_virtual("fault", "sd865-1", "--schedule", str(schedule)).output
+    device.run(f"until [ $({level}) = 55 ]; do sleep 0.01; done", timeout_s=60, check=True)
 
     assert qbench_virtual("stop", "--all").output == "sd865-1 stopped\nsd865-2 stopped\n"
     assert attached(adb) == {}
@@ -71,9 +73,9 @@ def test_settings_of_a_device_are_options(adb: Adb) -> None:
     options = ("--features", "", "--rooted", "--data-bytes", "9000000", "--time-scale", "0")
     qbench_virtual("start", "--profile", "tensor-g1", "--serial", "mine", *options)
     device = AdbDevice(instances.find("mine").address, adb.server)
-    assert device.run("id -u", timeout_s=5).text == "0\n"
+    assert device.run("id -u", timeout_s=60).text == "0\n"
     assert "shell_v2" not in device.features
-    assert "8792" in device.run("df /data", timeout_s=5).text  # 9 MB in KiB, whole pages
+    assert "8792" in device.run("df /data", timeout_s=60).text  # 9 MB in KiB, whole pages
 
 
 def test_a_device_that_asks_for_the_key_is_attached_unauthorized(adb: Adb) -> None:
@@ -157,3 +159,41 @@ def test_an_instance_of_another_version_is_named_and_not_trusted(
     assert instances.running() == ()
     with pytest.raises(InputError, match="another version"):
         instances.find("old")
+
+
+VALUES = {"delay": 0.001, "rate": 1e9, "battery": 50.0, "heat": 40.0, "throttle": 1.0}
+
+
+def test_every_fault_strikes_by_command_and_by_schedule(adb: Adb, tmp_path: Path) -> None:
+    started = qbench_virtual("start", "--profile", "sd865", "--no-connect").output
+    serial, address = started.split()
+    listed = [line.split()[0] for line in qbench_virtual("fault").output.splitlines()]
+    assert listed == list(FAULTS)
+    schedule = tmp_path / "all.yaml"
+    lines = []
+    for name, fault in FAULTS.items():
+        value = VALUES.get(name, 1e8) if fault.unit else None
+        if name == "reboot":
+            value = 0.1
+        lines.append(
+            f"- {{at_s: 3600, fault: {name}, value: {'null' if value is None else value}}}"
+        )
+        if name != "kill":  # at the end of the schedule's test
+            said = qbench_virtual("fault", serial, name, *([] if value is None else [str(value)]))
+            assert said.output == f"{serial}: {name}\n"
+    clock = SystemClock()
+    while True:  # a key that is accepted at once is told as unauthorized for a moment
+        with contextlib.suppress(UnauthorizedError):
+            wait_until_usable(AdbDevice(address, adb.server), timeout_s=60)
+            break
+        clock.sleep_s(0.05)
+
+    schedule.write_text("\n".join(lines))
+    said = qbench_virtual("fault", serial, "--schedule", str(schedule))
+    assert said.output == f"{serial}: scheduled: {len(FAULTS)}\n"
+    entries = load_schedule(schedule)
+    assert ("kill", {}) in [(op, arguments) for _, op, arguments in entries]
+    schedule.write_text("- {at_s: 0, fault: kill}")
+    qbench_virtual("fault", serial, "--schedule", str(schedule))
+    while instances.running():
+        clock.sleep_s(0.01)

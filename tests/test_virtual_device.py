@@ -128,7 +128,7 @@ def test_the_tree_is_that_of_a_phone_and_nothing_of_the_host_shows(shared: Phone
 def test_the_shell_user_may_not_do_what_it_may_not_on_a_phone(
     shared: Phone, command: str, reason: str
 ) -> None:
-    ran = shared.device.run(command, timeout_s=5)
+    ran = shared.device.run(command, timeout_s=60)
     assert ran.exit_code != 0
     assert reason in ran.stderr.decode()
 
@@ -251,7 +251,7 @@ def test_data_can_turn_read_only_and_back_while_files_are_open(adb: Adb, tmp_pat
         for _ in range(2):  # again is no harm
             frozen.ask("set_data_read_only", is_read_only=True)
         for command in ("touch /data/local/tmp/x", "echo >>/data/local/tmp/open"):
-            ran = frozen.device.run(command, timeout_s=15)
+            ran = frozen.device.run(command, timeout_s=60)
             assert b"Read-only file system" in ran.stderr
         pushed = frozen.adb("push", str(tmp_path / "f"), "/data/local/tmp/f")
         assert b"Read-only file system" in pushed.stdout + pushed.stderr
@@ -314,10 +314,10 @@ def test_an_unknown_key_waits_until_somebody_agrees(adb: Adb) -> None:
         with pytest.raises(UnauthorizedError):
             connect_tcp(adb.server, locked.serial)
         with pytest.raises(UnauthorizedError) as caught:
-            locked.device.run("true", timeout_s=5)
+            locked.device.run("true", timeout_s=60)
         assert "accept this computer's key" in (caught.value.hint or "")
         locked.ask("authorize")
-        wait_until_usable(locked.device, timeout_s=5)
+        wait_until_usable(locked.device, timeout_s=60)
         disconnect_tcp(adb.server, locked.serial)
         connect_tcp(adb.server, locked.serial)  # the key is remembered
         assert locked.shell("echo in") == "in"
@@ -339,16 +339,16 @@ def test_adb_reboot_ends_everything_and_the_device_comes_back_as_new(adb: Adb) -
 
 def wait_for_boot(booting: Phone, old_boot_id: str) -> None:
     clock = SystemClock()
-    end_s = clock.monotonic_s() + 10
+    end_s = clock.monotonic_s() + 60
     while clock.monotonic_s() < end_s:
-        wait_until_usable(booting.device, timeout_s=10)
+        wait_until_usable(booting.device, timeout_s=60)
         try:
             if booting.shell("cat /proc/sys/kernel/random/boot_id") != old_boot_id:
                 assert booting.shell("getprop sys.boot_completed") == "1"
                 return
         except DeviceError:
             continue
-    raise AssertionError("not back in 10 s")
+    raise AssertionError("not back in 60 s")
 
 
 def test_a_hang_up_ends_the_shell_but_not_what_it_detached(adb: Adb) -> None:
@@ -377,7 +377,7 @@ def test_killing_the_supervisor_ends_every_process_of_the_device(adb: Adb) -> No
         assert len(processes) >= 4
         os.kill(killed.instance.pid, signal.SIGKILL)
         clock = SystemClock()
-        end_s = clock.monotonic_s() + 5
+        end_s = clock.monotonic_s() + 60
         while any(instances.start_ticks(pid) is not None for pid in processes):
             assert clock.monotonic_s() < end_s
             clock.sleep_s(0.01)

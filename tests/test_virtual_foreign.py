@@ -62,7 +62,7 @@ def runs_arm(adb: Adb, found: Phone) -> None:
     connect_tcp(adb.server, found.serial)
     program = "/data/local/tmp/program"
     found.device.push(aarch64_program(b"hello from arm\n"), program, mode=0o755)
-    ran = found.device.run(program, timeout_s=10)
+    ran = found.device.run(program, timeout_s=60)
     assert (ran.text, ran.exit_code) == ("hello from arm\n", 7)
     assert found.shell("cat /system/bin/linker64 /system/lib64/libc.so") == (
         "the phone's linkerthe phone's C library"

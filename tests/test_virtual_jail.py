@@ -44,13 +44,13 @@ def adb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adb]:
 
 def works_as_a_device(device: AdbDevice) -> None:
     """What every jail must offer."""
-    ran = device.run("id -u; getprop ro.soc.model; pwd; exit 7", timeout_s=10)
+    ran = device.run("id -u; getprop ro.soc.model; pwd; exit 7", timeout_s=60)
     assert (ran.text, ran.exit_code) == ("2000\nSM8250\n/\n", 7)
-    assert device.run("cat /proc/version", timeout_s=5).text.startswith("Linux version 5.10.0")
-    assert device.run("ls -d /root /usr", timeout_s=5).text == ""
+    assert device.run("cat /proc/version", timeout_s=60).text.startswith("Linux version 5.10.0")
+    assert device.run("ls -d /root /usr", timeout_s=60).text == ""
     device.push(b"content", "/sdcard/two words")
-    assert device.run(["cat", "/sdcard/two words"], timeout_s=5).text == "content"
-    assert device.run("cat /proc/sys/kernel/random/boot_id", timeout_s=5).text.count("-") == 4
+    assert device.run(["cat", "/sdcard/two words"], timeout_s=60).text == "content"
+    assert device.run("cat /proc/sys/kernel/random/boot_id", timeout_s=60).text.count("-") == 4
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="becoming another user takes root")
@@ -73,12 +73,12 @@ def test_anybody_can_have_a_device_where_user_namespaces_are_allowed(adb: Adb) -
         connect_tcp(adb.server, instance.address)
         device = AdbDevice(instance.address, adb.server)
         works_as_a_device(device)
-        capabilities = device.run("grep CapEff /proc/self/status", timeout_s=5).text
+        capabilities = device.run("grep CapEff /proc/self/status", timeout_s=60).text
         assert capabilities.split()[1] == "0" * 16
         with pytest.raises(DeviceError, match="No space left"):
             device.push(bytes(2_000_000), "/data/local/tmp/big")
         ran = device.run(
-            "echo x >/sys/devices/system/cpu/cpu7/cpufreq/scaling_governor", timeout_s=5
+            "echo x >/sys/devices/system/cpu/cpu7/cpufreq/scaling_governor", timeout_s=60
         )
         assert b"Permission denied" in ran.stderr
     finally:
@@ -97,7 +97,7 @@ def test_where_namespaces_are_forbidden_proot_does(adb: Adb) -> None:
         traced.ask("reboot", boot_s=0.0)
         while traced.ask("status")["boots"] != 2:
             pass
-        wait_until_usable(traced.device, timeout_s=10)
+        wait_until_usable(traced.device, timeout_s=60)
         assert traced.shell("cat /proc/sys/kernel/random/boot_id") != before
         assert not processes_with("sleep 604")
         with pytest.raises(DeviceError, match="not possible under proot"):

@@ -22,7 +22,7 @@ from qbench.adb.server import AdbServer, server_version
 from qbench.clock import SystemClock
 
 SYSTEM_PACKAGES = ("adb", "mksh", "toybox")  # apt-get install ...
-_READY_S = 15.0
+_READY_S = 60.0
 
 
 def programs() -> dict[str, str]:

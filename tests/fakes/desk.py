@@ -56,7 +56,7 @@ class Desk:
         )
 
     def qbench(
-        self, *arguments: str, cwd: Path | None = None, timeout_s: float = 90.0
+        self, *arguments: str, cwd: Path | None = None, timeout_s: float = 240.0
     ) -> subprocess.CompletedProcess[str]:
         """To its end; killed after `timeout_s`, which raises TimeoutExpired."""
         process = self.begin(*arguments, cwd=cwd)
@@ -83,7 +83,7 @@ class Desk:
 
     def shell(self, instance: Instance, command: str) -> str:
         device = AdbDevice(instance.address, self.adb.server)
-        return device.run(command, timeout_s=15, check=True).text
+        return device.run(command, timeout_s=60, check=True).text
 
 
 def inside(serial: str) -> Path:

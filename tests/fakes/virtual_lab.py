@@ -63,7 +63,7 @@ class VirtualLab:
 
     def look(self) -> str:
         """Everything that a session may change, or leave behind."""
-        text = self.phone.device.run(_LOOK, timeout_s=20).text
+        text = self.phone.device.run(_LOOK, timeout_s=60).text
         lines = [line for line in text.splitlines() if line and "/qbench/sessions" not in line]
         return "\n".join(lines)
 
@@ -96,7 +96,7 @@ class VirtualLab:
         usual: dict[str, Any] = {
             "virtual_binary": STAND_IN,
             "cool_least_s": 0.0,
-            "patience_s": 40.0,
+            "patience_s": 120.0,
         }
         return AndroidBackend(
             device,

@@ -37,7 +37,7 @@ class Phone:
         self._adb = adb
 
     def adb(
-        self, *arguments: str, stdin: bytes = b"", timeout_s: float = 10.0
+        self, *arguments: str, stdin: bytes = b"", timeout_s: float = 60.0
     ) -> subprocess.CompletedProcess[bytes]:
         port = str(self._adb.server.port)
         return subprocess.run(
@@ -52,7 +52,7 @@ class Phone:
         return instances.ask(self.instance.serial, op, **arguments)
 
     def shell(self, command: str) -> str:
-        return self.device.run(command, timeout_s=10, check=True).text.strip()
+        return self.device.run(command, timeout_s=60, check=True).text.strip()
 
 
 @contextmanager

@@ -56,7 +56,7 @@ FAULTS: Mapping[str, Fault] = {
     "vanish": Fault("gone until `appear`", None, _simple("vanish")),
     "appear": Fault("back", None, _simple("appear")),
     "revoke": Fault("forget all keys: unauthorized", None, _simple("revoke")),
-    "authorize": Fault("accept the key that was offered", None, _simple("authorize")),
+    "authorize": Fault("accept the key that is, or will be, offered", None, _simple("authorize")),
     "full": Fault(
         "fill /data up to", "bytes left", lambda n: ("fill_data", {"left_bytes": int(n)}), 0.0
     ),

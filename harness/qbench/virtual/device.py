@@ -39,6 +39,7 @@ class VirtualDevice:
         self._connections: set[Connection] = set()
         self._waiting: list[Connection] = []
         self._offered: list[PublicKey] = []
+        self._agrees_to_next = False
 
     def banner(self) -> bytes:
         props = "".join(f"{name}={self.config.props[name]};" for name in _BANNER_PROPS)
@@ -95,17 +96,24 @@ class VirtualDevice:
         except BadKeyError as error:
             _log.warning("key refused: %s", error)
             return
-        if self.authorization == "ask":
+        if self._agrees_to_next:
+            self._waiting.append(connection)
+            self.authorize()
+        elif self.authorization == "ask":
             self._waiting.append(connection)
 
     def revoke(self) -> None:
         """Forget every key, as `Revoke USB debugging authorizations` does."""
         self.authorization = "ask"
         self.keys.clear()
+        self._offered.clear()
+        self._agrees_to_next = False
         self.drop_connections()
 
     def authorize(self) -> None:
-        """Agree: remember the offered keys and let the waiting hosts in."""
+        """Agree: remember the offered keys and let the waiting hosts in; where none is offered
+        yet, agree to the next, as a server takes seconds to come back."""
+        self._agrees_to_next = not self._offered
         self.keys += self._offered
         self._offered.clear()
         waiting, self._waiting = self._waiting, []
