@@ -55,6 +55,7 @@ def _answered(body: object, exit_code: int = 0) -> Profile:
         ("mobilenet_v2_tf_035@96x96", "float32"),
         ("mobilenet_v3_small_tf", "int8"),  # 20 partitions
         ("squeezenet_1_1", "int8"),  # concatenations
+        ("efficientnet_b0@96x96", "int8"),  # sigmoids by a table
         ("resnet_8", "float32"),  # additions with a clamp: two kernels each
     ],
 )

@@ -39,6 +39,10 @@ _KERNELS: dict[str, frozenset[str]] = {
     "reciprocalsquareroot": frozenset({"RSQRT"}),
     "reducemax": frozenset({"REDUCE_MAX"}),
     "reducemin": frozenset({"REDUCE_MIN"}),
+    # 8-bit values by a table: XNNPACK has forgotten of which function
+    "invalidunaryop": frozenset(
+        {"LOGISTIC", "TANH", "ELU", "GELU", "HARD_SWISH", "RSQRT", "SQRT", "EXP", "LOG", "ABS"}
+    ),
 }
 # What XNNPACK adds by itself: beside the operator before it, or ahead of the next one.
 _BEHIND = frozenset({"clamp"})
@@ -51,12 +55,14 @@ def match(kernels: Sequence[KernelTime], ops: Sequence[OpInfo]) -> list[int | No
 
     `ops` in the order of execution. O(kernels x operators).
     """
-    owner: list[int | None] = [None] * len(kernels)
-    for i, j in _align(kernels, ops):
-        owner[i] = ops[j].index
+    owner = [kernel.node for kernel in kernels]
+    places = [i for i, kernel in enumerate(kernels) if kernel.node is None]
+    delegated = [op for op in ops if op.index not in owner]
+    for i, j in _align([kernels[i] for i in places], delegated):
+        owner[places[i]] = delegated[j].index
     for i, kernel in enumerate(kernels):
         name = _plain(kernel.label)
-        if owner[i] is not None or kernel.node is not None:
+        if owner[i] is not None:
             continue
         if name in _BEHIND and i:
             owner[i] = owner[i - 1]
@@ -103,8 +109,6 @@ def _walk(
 
 
 def _is_of(kernel: KernelTime, op: OpInfo) -> bool:
-    if kernel.node is not None:
-        return kernel.node == op.index
     name = _plain(kernel.label)
     return op.name in _KERNELS.get(name, ()) or name == op.name.lower().replace("_", "")
 
