@@ -198,6 +198,26 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
     assert other.budgets == same.budgets
 
 
+def test_budgets_of_the_command_line_are_for_every_case_beside_those_of_the_file(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(SWEEP)
+    asked = {**planning.NOTHING_ASKED, "models": (str(file),), "precisions": (), "delegates": ()}
+    spec = planning.merge(planning.Asked(**asked | {"threads": (), "budgets": ("p90 <= 1 s",)}))
+    assert spec.budgets["*"] == ("init <= 1 s", "p90 <= 1 s")
+    assert spec.budgets["*-int8-*"] == ("p50 <= 8 ms", "not delegated -> fail")
+
+
+def test_a_slow_model_takes_its_invokes_rather_than_the_least_time() -> None:
+    here = made(plan.Target("host", Origin.HOST, CPU, 1), protocol="default")
+    (case,) = here.cases
+    slow = plan.estimate_s(here, p50_us={case.case_id: 200_000})
+    assert slow == pytest.approx(2 * (0.4 + 0.5 + 50 * 0.2))
+    capped = plan.estimate_s(here, p50_us={case.case_id: 30_000_000})
+    assert capped == pytest.approx(2 * (0.4 + 30 + 150))
+
+
 def test_the_command_line_offers_every_protocol() -> None:
     @click.command()
     @options.planning

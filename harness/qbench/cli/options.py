@@ -67,6 +67,13 @@ def planning(function: _F) -> _F:
             "Without it: quick.",
         ),
         click.option(
+            "--budget",
+            "budgets",
+            multiple=True,
+            help="A limit for every case, such as 'p50 <= 8 ms' or 'not delegated -> fail'; a "
+            "broken one ends with exit code 1.",
+        ),
+        click.option(
             "--aa",
             is_flag=True,
             default=None,

@@ -15,10 +15,10 @@ from qbench.cli import options
 @options.json_flag
 def plan(as_json: bool, schema: bool, **asked: Any) -> None:
     """Print the cases that `qbench run` with the same arguments would perform, and how long it
-    takes at least."""
+    takes: for a device with a profile as the simulator expects, else at least."""
     import msgspec
 
-    from qbench.cli import console, plan_table, planning
+    from qbench.cli import console, foreseen, plan_table, planning
     from qbench.plan import json_schema
 
     if schema:
@@ -30,4 +30,4 @@ def plan(as_json: bool, schema: bool, **asked: Any) -> None:
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(made), indent=2).decode())
         return
-    plan_table.show(console.stdout(), made)
+    plan_table.show(console.stdout(), made, foreseen.latencies_us(made))

@@ -34,9 +34,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None
     xnnpack: bool | None
     aa: bool | None
+    budgets: tuple[str, ...]
 
 
-NOTHING_ASKED: dict[str, Any] = dict.fromkeys(Asked.__struct_fields__)
+NOTHING_ASKED: dict[str, Any] = dict.fromkeys(Asked.__struct_fields__) | {"budgets": ()}
 
 
 def split(asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -70,7 +71,9 @@ def merge(asked: Asked) -> plan.PlanSpec:
         "xnnpack": asked.xnnpack,
         "aa": asked.aa,
     }
-    told = {name: value for name, value in given.items() if value not in (None, ())}
+    told: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, ())}
+    if asked.budgets:
+        told |= {"budgets": {**spec.budgets, "*": (*spec.budgets.get("*", ()), *asked.budgets)}}
     if asked.device is not None:
         told |= {"device": asked.device, "devices": ()}
     return msgspec.structs.replace(spec, **told)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -100,8 +100,14 @@ def _runs(cases: Sequence[Case], repetitions: int) -> tuple[PlannedRun, ...]:
     return tuple(PlannedRun(i, case_id, rep) for i, (case_id, rep) in enumerate(order))
 
 
-def estimate_s(plan: Plan, case_id: str | None = None) -> float:
-    """Least time that the measured runs (of one case) take: start, warm-up, measuring, rest."""
+def estimate_s(
+    plan: Plan, case_id: str | None = None, *, p50_us: Mapping[str, int] | None = None
+) -> float:
+    """How long the measured runs (of one case) take: start, warm-up, measuring, rest.
+
+    `p50_us` are latencies that are expected, by case id: a slow model takes longer than the
+    protocol's least time for its invokes. Without one it is the least time.
+    """
     start_s = 0.4  # a Python process with the runtime, as seen on a 2-core machine
     known = PROTOCOLS.get(plan.protocol)
     by_id = {case.case_id: case for case in plan.cases}
@@ -112,7 +118,10 @@ def estimate_s(plan: Plan, case_id: str | None = None) -> float:
             continue
         rests = known is not None and case.origin is not Origin.HOST
         rest_s = known.rest_s if known is not None and rests else 0.0
-        total_s += start_s + case.warmup_s + case.min_s + rest_s
+        invoke_s = (p50_us or {}).get(run.case_id, 0) / 1e6
+        warmup_s = max(case.warmup_s, case.warmup_invokes * invoke_s)
+        measured_s = max(case.min_s, min(case.min_invokes * invoke_s, case.max_s))
+        total_s += start_s + warmup_s + measured_s + rest_s
     return total_s
 
 
