@@ -122,6 +122,7 @@ def test_what_is_missing_on_the_command_line_is_told(
         (("fault", "x", "drop", "3"), "takes no value"),
         (("fault", "x", "rate"), "needs a value"),
         (("fault", "x", "rate", "--", "-1"), "less than nothing"),
+        (("fault", "x", "battery", "101"), "more than 100"),
         (("start", "--profile", "sd865", "--serial", "../x"), "cannot be a serial"),
         (("start", "--profile", "no-such"), "no-such"),
         (("fault", "x", "--schedule", "/no/such/file"), "cannot be read"),
@@ -135,7 +136,7 @@ def test_wrong_input_is_an_input_error(arguments: tuple[str, ...], reason: str) 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("- {at_s: 1, fault: dorp}", "unknown"),
+        ("- {at_s: 1, fault: dorp}", "faults.yaml: at_s 1: fault 'dorp': unknown"),
         ("- {at_s: 1}", "fault"),
         ("- {at_s: -1, fault: drop}", "past"),
         ("- {at_s: 1, fault: drop, extra: 1}", "extra"),

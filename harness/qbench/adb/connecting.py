@@ -21,6 +21,8 @@ from qbench.errors import (
 
 _TCP_SERIAL = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d+")
 _POLL_S = 0.1
+# A dead link is to be noticed soon, and a slow one (or a busy machine) to be waited for.
+_FIRST_QUESTION_S, _LAST_QUESTION_S = 2.0, 16.0
 _CONNECT_S = 12.0  # adb gives up on a device that does not answer after 10 s
 
 
@@ -106,14 +108,17 @@ def wait_until_usable(device: AdbDevice, *, timeout_s: float) -> None:
     clock: Clock = device.clock
     end_s = clock.monotonic_s() + timeout_s
     state = "not attached"
+    question_s = _FIRST_QUESTION_S
     while (left_s := end_s - clock.monotonic_s()) > 0:
         try:
             found = list_devices(
-                host=device.server.host, port=device.server.port, timeout_s=min(2.0, left_s)
+                host=device.server.host, port=device.server.port, timeout_s=min(5.0, left_s)
             )
             state = next((d.state for d in found if d.serial == device.serial), "not attached")
-            if state == "device" and _answers(device, min(2.0, left_s)):
-                return
+            if state == "device":
+                if _answers(device, min(question_s, left_s)):
+                    return
+                question_s = min(2 * question_s, _LAST_QUESTION_S)
             if state == "unauthorized":
                 choose(found, device.serial)
             if is_tcp(device.serial):

@@ -70,7 +70,7 @@ def read_devices(text: str) -> tuple[AttachedDevice, ...]:
 
 
 def list_devices(
-    *, host: str | None = None, port: int | None = None, timeout_s: float = 2.0
+    *, host: str | None = None, port: int | None = None, timeout_s: float = 5.0
 ) -> tuple[AttachedDevice, ...]:
     """The devices of a running adb server, in its order; empty when there are none.
 

@@ -12,12 +12,13 @@ Request = tuple[str, dict[str, Any]]
 
 
 class Fault(NamedTuple):
-    """`unit` names the value it takes; None: it takes none."""
+    """`unit` names the value it takes; None: it takes none. `most`: the largest there is."""
 
     text: str
     unit: str | None
     request: Callable[[float], Request]
     default: float | None = None
+    most: float | None = None
 
 
 def _link(field: str, kind: Callable[[float], object] = int) -> Callable[[float], Request]:
@@ -63,10 +64,15 @@ FAULTS: Mapping[str, Fault] = {
     "not-full": Fault("undo `full`", None, _simple("empty_data")),
     "read-only": Fault("/data read-only", None, _simple("set_data_read_only", is_read_only=True)),
     "writable": Fault("undo `read-only`", None, _simple("set_data_read_only", is_read_only=False)),
-    "battery": Fault("charge", "percent", lambda v: ("set_battery", {"level_ratio": v / 100})),
+    "battery": Fault(
+        "charge", "percent", lambda v: ("set_battery", {"level_ratio": v / 100}), most=100.0
+    ),
     "heat": Fault("of the cores", "Celsius", lambda v: ("set_heat", {"temperature_c": v})),
     "throttle": Fault(
-        "clocks, as a share of the highest", "ratio", lambda v: ("throttle", {"ratio": v})
+        "clocks, as a share of the highest; 1: as heat allows",
+        "ratio",
+        lambda v: ("throttle", {"ratio": None if v == 1 else v}),
+        most=1.0,
     ),
     "clock": Fault(
         "the time of day jumps by", "seconds", lambda v: ("jump_clock", {"by_s": int(v)})
@@ -111,4 +117,6 @@ def request_for(name: str, value: float | None) -> Request:
             raise InputError(f"fault {name}: needs a value, in {fault.unit}")
     if value is not None and value < 0 and name != "clock":
         raise InputError(f"fault {name}: {value:g} {fault.unit} is less than nothing")
+    if value is not None and fault.most is not None and value > fault.most:
+        raise InputError(f"fault {name}: {value:g} {fault.unit} is more than {fault.most:g}")
     return fault.request(value or 0.0)

@@ -36,6 +36,9 @@ def load_schedule(path: Path) -> list[tuple[float, str, dict[str, Any]]]:
     for entry in sorted(entries, key=lambda entry: entry.at_s):
         if entry.at_s < 0:
             raise InputError(f"{path}: {entry.fault}: at_s {entry.at_s:g} is in the past")
-        op, arguments = request_for(entry.fault, entry.value)
+        try:
+            op, arguments = request_for(entry.fault, entry.value)
+        except InputError as error:
+            raise InputError(f"{path}: at_s {entry.at_s:g}: {error}", hint=error.hint) from None
         found.append((entry.at_s, op, arguments))
     return found
