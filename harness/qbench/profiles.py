@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from qbench import assets
+from qbench import assets, thiscpu
 from qbench.errors import ProfileError
-from qbench.records import DeviceProfile
+from qbench.records import CoreType, DeviceProfile
 
 if TYPE_CHECKING:
     import yaml
@@ -27,11 +27,49 @@ T = TypeVar("T")
 SCHEMA_VERSION = 1
 """History: 1 = first."""
 
+HOST = "host"
+"""The profile of this machine."""
+
 _FOLDER = "device_profiles"
 _LARGEST_BYTES = 1_000_000
 _DEEPEST = 12
 _HINT = "device_profiles/README.md explains every field and its unit"
 _ROUTES = ("nnapi", "hexagon", "qnn")
+# What XNNPACK chooses by the processor's flags, best first (gemm-config.c of 2026). PRIOR: rates
+# are peaks of cores with two vector units of full width; some cores of a kind have half of that.
+_X86_CORES: tuple[tuple[str | None, frozenset[str], CoreType], ...] = (
+    (
+        "x86-amx",
+        frozenset({"avx512f", "amx_int8"}),
+        CoreType(
+            fp32_macs_per_cycle=32,
+            int8_macs_per_cycle=1024,
+            fp32_tile=(7, 16, 1),
+            int8_tile=(16, 64, 4),
+        ),
+    ),
+    (
+        "x86-avx512vnni",
+        frozenset({"avx512f", "avx512_vnni"}),
+        CoreType(
+            fp32_macs_per_cycle=32,
+            int8_macs_per_cycle=128,
+            fp32_tile=(7, 16, 1),
+            int8_tile=(7, 16, 8),
+        ),
+    ),
+    (
+        "x86-avx512",
+        frozenset({"avx512f"}),
+        CoreType(
+            fp32_macs_per_cycle=32,
+            int8_macs_per_cycle=64,
+            fp32_tile=(7, 16, 1),
+            int8_tile=(7, 16, 8),
+        ),
+    ),
+    (None, frozenset(), CoreType(fp32_macs_per_cycle=16)),  # the profile's own: AVX2
+)
 _DTYPES = ("int8", "uint8", "int16", "int32", "float16", "float32")
 
 
@@ -50,10 +88,10 @@ def load(name_or_path: str) -> DeviceProfile:
     built_in = names()
     wanted = name_or_path.lower()
     if wanted in built_in:
-        return _load_file(assets.folder(_FOLDER) / f"{wanted}.yaml")
+        return _as_it_is(_load_file(assets.folder(_FOLDER) / f"{wanted}.yaml"))
     for profile in (_load_file(assets.folder(_FOLDER) / f"{name}.yaml") for name in built_in):
         if wanted in (alias.lower() for alias in profile.aliases):
-            return profile
+            return _as_it_is(profile)
     raise ProfileError(
         f"{name_or_path}: no such device profile; there are {', '.join(built_in)}",
         hint=_suggestion(wanted, built_in),
@@ -72,6 +110,39 @@ def matches(profile: DeviceProfile, props: Mapping[str, str]) -> bool:
         if told:
             return told in values
     return False
+
+
+def _as_it_is(profile: DeviceProfile) -> DeviceProfile:
+    """The profile of this machine with what its processor tells of itself; others as they are."""
+    if profile.name != HOST:
+        return profile
+    cpu = thiscpu.read()
+    kind, core = next(
+        (name, core) for name, flags, core in _X86_CORES if cpu.flags.issuperset(flags) or not flags
+    )
+    (cluster,) = profile.cpu.clusters
+    if kind is None or not cpu.flags:
+        kind, core = cluster.core_type, profile.cpu.core_types[cluster.core_type]
+    if cpu.l1d_bytes:
+        core = msgspec.structs.replace(core, l1d_bytes=cpu.l1d_bytes)
+    cluster = msgspec.structs.replace(
+        cluster,
+        core_type=kind,
+        cores=tuple(range(cpu.cores)),
+        max_khz=cpu.max_khz or cluster.max_khz,
+        l2_bytes=cpu.l2_bytes or cluster.l2_bytes,
+    )
+    return msgspec.structs.replace(
+        profile,
+        title=f"This machine ({cpu.model or profile.soc}, {kind})",
+        cpu=msgspec.structs.replace(
+            profile.cpu,
+            clusters=(cluster,),
+            core_types={kind: core},
+            l3_bytes=cpu.l3_bytes or profile.cpu.l3_bytes,
+            default_threads=min(profile.cpu.default_threads, cpu.cores),
+        ),
+    )
 
 
 def _suggestion(wanted: str, built_in: tuple[str, ...]) -> str:

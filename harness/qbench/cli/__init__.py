@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "plan": ("plan", "plan", "Print the cases that a run would perform; touches nothing."),
     "inspect": ("inspect", "inspect", "Show a model's operators and who would run them."),
     "simulate": ("simulate", "simulate", "Predict latencies, operator by operator."),
+    "calibrate": ("calibrate", "calibrate", "Measure a device's kernels for the simulator."),
     "fidelity": ("fidelity", "fidelity", "Grade the simulator against measured latencies."),
     "models": ("models", "models", "List the built-in models; build the case study's networks."),
     "data": ("data", "data", "Draw or check a folder of labelled images."),

@@ -88,7 +88,8 @@ class Speed(msgspec.Struct, frozen=True):
 
 class KernelCost(msgspec.Struct, frozen=True):
     """One line of a break-down. `bound_by`: compute, memory, overhead; segment for what a piece of
-    the graph costs beside its kernels (then `ops` is empty)."""
+    the graph costs beside its kernels (then `ops` is empty). `is_calibrated`: priced by what was
+    measured on the device itself."""
 
     ops: tuple[int, ...]
     unit: ComputeUnit
@@ -96,6 +97,7 @@ class KernelCost(msgspec.Struct, frozen=True):
     dtype: Dtype
     time_us: float
     bound_by: str
+    is_calibrated: bool = False
 
 
 class Terms(msgspec.Struct, frozen=True):

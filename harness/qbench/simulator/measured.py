@@ -10,10 +10,10 @@ import msgspec
 from qbench import modelfile, placement, profiles
 from qbench.errors import InputError, QBenchError
 from qbench.records import ComputeUnit, Delegate, Origin, Summary
-from qbench.simulator import anchors, kernels
+from qbench.simulator import kernels
 from qbench.simulator.baselines import Sized, roofline_us, simple_us
 from qbench.simulator.kernels import Dtype
-from qbench.simulator.predict import predict
+from qbench.simulator.oracle import Oracle
 from qbench.stats.fidelity import NotPredicted, Point
 
 _UNITS = {Delegate.CPU: ComputeUnit.CPU, Delegate.GPU: ComputeUnit.GPU}
@@ -71,7 +71,9 @@ def _point(measured: Measured) -> tuple[Point, Sized]:
     if modelfile.sha256(path) != case.model_sha256:
         raise InputError(f"{path}: is not the file that was measured any more")
     where = placement.place(model, case.delegate, profile, xnnpack=case.xnnpack)
-    told = predict(model, where, profile, threads=case.threads, anchors=anchors.load(profile.name))
+    told = (
+        Oracle(profile).foresee(model, case.delegate, case.threads, xnnpack=case.xnnpack).prediction
+    )
     unit = max(where.segments, key=lambda s: len(s.ops)).unit
     graph = kernels.Graph(model)
     dtypes = [k.dtype for s in where.segments for k in kernels.lower(graph, s, profile) if k.macs]

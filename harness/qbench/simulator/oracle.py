@@ -8,11 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from qbench import placement
+from qbench import placement, profiles, thiscpu
 from qbench.errors import RunnerError
 from qbench.placement import Assumption, GraphPlacement
 from qbench.records import Delegate, DeviceProfile, ModelInfo, Prediction
 from qbench.simulator import anchors, whatif
+from qbench.simulator.calibration import document
+from qbench.simulator.calibration.document import Calibration
+from qbench.simulator.calibration.price import Pricer
 from qbench.simulator.cost import KernelCost
 from qbench.simulator.predict import breakdown, prediction
 
@@ -40,10 +43,13 @@ class Foreseen(msgspec.Struct, frozen=True):
 
 
 class Oracle:
-    """Predicts for one profile. Deterministic; reads the profile's anchors once.
+    """Predicts for one profile. Deterministic; reads the profile's anchors and calibration once.
+
+    `calibration`: instead of the newest one that is found for the profile (`document.find`), which
+    for this machine must be of this very processor and runtime.
 
     `assumptions` change what delegates take; `supposed` are all suppositions in the user's words
-    (see `whatif.supposed`). Raises ProfileError when the anchors cannot be read.
+    (see `whatif.supposed`). Raises ProfileError when anchors or calibration cannot be read.
     """
 
     def __init__(
@@ -51,9 +57,13 @@ class Oracle:
         profile: DeviceProfile,
         assumptions: Sequence[Assumption] = (),
         supposed: Sequence[str] = (),
+        *,
+        calibration: Calibration | None = None,
     ) -> None:
         self.profile = profile
         self._anchors = anchors.load(profile.name)
+        self._calibration = calibration or _found(profile)
+        self._pricers: dict[int, Pricer] = {}
         self._assumptions = tuple(assumptions)
         self._supposed = tuple(supposed)
         self._model: ModelInfo | None = None  # the last one asked about
@@ -64,6 +74,7 @@ class Oracle:
         other = copy(self)
         other.profile = profile
         other._model = None
+        other._pricers = {}
         return other
 
     def foresee(
@@ -72,9 +83,21 @@ class Oracle:
         """Raises PlanError (no such route), ModelFileError (the graph runs in a circle),
         ProfileError (a rate is not known), RunnerError (the runtime could not start the model)."""
         where = self._place(model, delegate, xnnpack)
-        lines = breakdown(model, where, self.profile, threads=threads, anchors=self._anchors)
-        told = prediction(model, where, self.profile, lines, anchors=self._anchors)
+        pricer = self._pricer(threads)
+        priced = pricer.price(model, where) if pricer is not None else None
+        known = self._anchors
+        lines = breakdown(model, where, self.profile, threads=threads, anchors=known, priced=priced)
+        told = prediction(model, where, self.profile, lines, anchors=known, priced=priced)
         return Foreseen(whatif.supposed(told, self._supposed), where, lines)
+
+    def _pricer(self, threads: int) -> Pricer | None:
+        """None: nothing was calibrated, or not with so many threads."""
+        if self._calibration is None:
+            return None
+        if threads not in self._pricers:
+            self._pricers[threads] = Pricer(self._calibration, self.profile, threads)
+        pricer = self._pricers[threads]
+        return pricer if pricer.is_useful else None
 
     def _place(self, model: ModelInfo, delegate: Delegate, xnnpack: bool) -> GraphPlacement:
         """The number of threads changes nothing here, so a model is placed once for all."""
@@ -88,6 +111,12 @@ class Oracle:
             _refuse_unresolved(model, where)
             self._placed[delegate, xnnpack] = where
         return where
+
+
+def _found(profile: DeviceProfile) -> Calibration | None:
+    is_here = profile.name == profiles.HOST
+    found = document.find(profile.name, thiscpu.fingerprint() if is_here else None)
+    return found[0] if found is not None else None
 
 
 def _refuse_unresolved(model: ModelInfo, where: GraphPlacement) -> None:

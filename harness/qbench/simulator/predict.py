@@ -17,11 +17,17 @@ from qbench.records import (
 )
 from qbench.simulator import cost, dynamics, kernels, priors
 from qbench.simulator.anchors import Anchors
+from qbench.simulator.calibration.document import Group
+from qbench.simulator.calibration.price import Priced
 from qbench.simulator.cost import Coefficients, KernelCost, Speed
 from qbench.simulator.kernels import Dtype
 
-# A prediction is S1 when at least this share of its time comes from fitted groups.
-_S1_SHARE = 0.9
+# A prediction has a tier when at least this share of its time has it, or a better one.
+_TIER_SHARE = 0.9
+# Fewer whole networks do not make a calibration S3.
+_S3_NETWORKS = 5
+# So many operators outside of a calibration's domain are named, the others counted.
+_NAMED = 4
 # PRIOR: how far TFLite's own kernels may be off: their kernels differ more by version than any.
 _BUILTIN_BAND_RATIO = 3.0
 # With operators whose size is not known, nothing below this band is honest.
@@ -81,22 +87,31 @@ def prediction(
     lines: Sequence[KernelCost],
     *,
     anchors: Anchors | None,
+    priced: Priced | None = None,
 ) -> Prediction:
-    """`predict` from a break-down that is already there."""
-    total_us, low_us, high_us, fitted_us = 0.0, 0.0, 0.0, 0.0
+    """`predict` from a break-down that is already there.
+
+    What a calibration does not cover (a class of kernels that was never measured, a size far from
+    any that was) gets the band of the priors, and is named in the warnings.
+    """
+    total_us, low_us, high_us = 0.0, 0.0, 0.0
+    by_tier = dict.fromkeys(Tier, 0.0)
     by_basis: dict[str, float] = {}
     known: dict[tuple[ComputeUnit, str, Dtype], Rates] = {}
     for line in lines:
         key = (line.unit, line.executor, line.dtype)
-        rate = known.get(key) or known.setdefault(key, rates(*key, profile, anchors))
+        if line.is_calibrated and priced is not None:
+            rate = _calibrated(line, priced)
+        else:
+            rate = known.get(key) or known.setdefault(key, rates(*key, profile, anchors))
         total_us += line.time_us
         # Errors of one group are common to all its kernels, so they add up in full.
         low_us += line.time_us / rate.band_ratio
         high_us += line.time_us * rate.band_ratio
-        fitted_us += line.time_us if rate.tier is Tier.S1 else 0.0
+        by_tier[rate.tier] += line.time_us
         by_basis[rate.basis] = by_basis.get(rate.basis, 0.0) + line.time_us
     p50_us = max(1, round(total_us))
-    warnings = list(_warnings(placement))
+    warnings = [*_warnings(placement), *_outside(priced)]
     unknown = kernels.unknown_sizes(model)
     if unknown:
         warnings.append(
@@ -105,9 +120,7 @@ def prediction(
         )
         low_us = min(low_us, total_us / _UNKNOWN_BAND_RATIO)
         high_us = max(high_us, total_us * _UNKNOWN_BAND_RATIO)
-    tier = (
-        Tier.S1 if total_us > 0 and fitted_us >= _S1_SHARE * total_us and not unknown else Tier.S0
-    )
+    tier = Tier.S0 if unknown else _tier(by_tier, total_us)
     parts = sorted(by_basis, key=lambda basis: -by_basis[basis])
     return Prediction(
         p50_us=p50_us,
@@ -129,46 +142,114 @@ def breakdown(
     *,
     threads: int,
     anchors: Anchors | None,
+    priced: Priced | None = None,
 ) -> tuple[KernelCost, ...]:
     """Every kernel's cost in execution order, each segment's own cost before its kernels.
 
-    The times add up to the predicted median. Raises ProfileError as `predict` does.
+    `priced` are those that a calibration knows; the others' come from anchors and priors. The times
+    add up to the predicted median. Raises ProfileError as `predict` does.
     """
     lines: list[KernelCost] = []
     graph = kernels.Graph(model)
     known: dict[tuple[ComputeUnit, str, Dtype], tuple[Speed, Coefficients]] = {}
 
-    def priced(unit: ComputeUnit, executor: str, dtype: Dtype) -> tuple[Speed, Coefficients]:
+    def rated(unit: ComputeUnit, executor: str, dtype: Dtype) -> tuple[Speed, Coefficients]:
         key = (unit, executor, dtype)
         if key not in known:
             at = cost.speed(profile, unit, dtype, threads)
             known[key] = (at, rates(*key, profile, anchors).coefficients)
         return known[key]
 
+    if priced is not None:
+        lines += [line for line in priced.lines if not line.ops]
     for segment in placement.segments:
-        lines += _segment_costs(graph, segment, profile, priced)
+        if priced is not None and segment.unit is ComputeUnit.CPU:
+            lines += _calibrated_costs(graph, segment, profile, rated, priced)
+        else:
+            lines += _segment_costs(graph, segment, profile, rated)
     return tuple(lines)
+
+
+def _calibrated_costs(
+    graph: kernels.Graph,
+    segment: Segment,
+    profile: DeviceProfile,
+    rated: Callable[[ComputeUnit, str, Dtype], tuple[Speed, Coefficients]],
+    priced: Priced,
+) -> list[KernelCost]:
+    """The calibration's lines of one segment, and between them what it does not know."""
+    mine = set(segment.ops)
+    lines = [line for line in priced.lines if line.ops and line.ops[-1] in mine]
+    if mine.isdisjoint(priced.unknown):
+        return lines
+    for kernel in kernels.lower(graph, segment, profile):
+        if kernel.ops[0] in priced.unknown:
+            at, coefficients = rated(segment.unit, segment.executor, kernel.dtype)
+            lines.append(cost.kernel_cost(kernel, at, coefficients))
+    order = {op: i for i, op in enumerate(segment.ops)}
+    return sorted(lines, key=lambda line: order[line.ops[-1]])
 
 
 def _segment_costs(
     graph: kernels.Graph,
     segment: Segment,
     profile: DeviceProfile,
-    priced: Callable[[ComputeUnit, str, Dtype], tuple[Speed, Coefficients]],
+    rated: Callable[[ComputeUnit, str, Dtype], tuple[Speed, Coefficients]],
 ) -> list[KernelCost]:
     unit, executor = segment.unit, segment.executor
     found = kernels.lower(graph, segment, profile)
     if not found:
         return []
     main = max(found, key=lambda kernel: kernel.macs).dtype
-    own_us = priced(unit, executor, main)[1].segment_us
+    own_us = rated(unit, executor, main)[1].segment_us
     if unit is not ComputeUnit.CPU:
         own_us += cost.segment_floor_us(unit, kernels.boundary_bytes(graph, segment))
     costs = [KernelCost((), unit, executor, main, own_us, "segment")]
     for kernel in found:
-        at, coefficients = priced(unit, executor, kernel.dtype)
+        at, coefficients = rated(unit, executor, kernel.dtype)
         costs.append(cost.kernel_cost(kernel, at, coefficients))
     return costs
+
+
+def _calibrated(line: KernelCost, priced: Priced) -> Rates:
+    """How sure a calibrated line is; far outside of what was measured no more than the priors."""
+    none = priors.coefficients(line.unit, line.dtype)
+    if line.ops and line.ops[0] in priced.far:
+        widest = max(priced.band_ratio, priors.band_ratio(line.unit, line.dtype))
+        return Rates(none, widest, Tier.S0, priced.basis)
+    return Rates(none, priced.band_ratio, _tier_with(priced.networks), priced.basis)
+
+
+def tier_of(group: Group) -> Tier:
+    """What a prediction may claim that rests on this group alone."""
+    return _tier_with(len(group.anchors))
+
+
+def _tier_with(networks: int) -> Tier:
+    return Tier.S3 if networks >= _S3_NETWORKS else Tier.S2
+
+
+def _outside(priced: Priced | None) -> list[str]:
+    """What the calibration does not cover, in words that name operators."""
+    if priced is None:
+        return []
+    told = []
+    for what, found in (("never calibrated", priced.unknown), ("far outside", priced.far)):
+        named = [f"node {op}: {reason}" for op, reason in sorted(found.items())]
+        if named:
+            more = f"; and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+            told.append(f"out of the calibration ({what}): " + "; ".join(named[:_NAMED]) + more)
+    return told
+
+
+def _tier(by_tier: dict[Tier, float], total_us: float) -> Tier:
+    """The best tier that nearly all of the time has, or a better one."""
+    reached = 0.0
+    for tier in sorted(Tier, reverse=True):
+        reached += by_tier[tier]
+        if total_us > 0 and reached >= _TIER_SHARE * total_us:
+            return tier
+    return Tier.S0
 
 
 def _is_fallback(placement: GraphPlacement) -> bool:

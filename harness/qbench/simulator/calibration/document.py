@@ -1,0 +1,207 @@
+"""The file that a calibration ends in: prices, how sure they are, and where they come from.
+
+One JSON file per device and runtime, `PROFILE-XXXXXXXX.json`. It is looked for in
+`$QBENCH_CALIBRATIONS`, else in the user's data folder (`$XDG_DATA_HOME/qbench/calibrations`, by
+default `~/.local/share/qbench/calibrations`), and after that in `device_profiles/calibrations/`,
+where calibrations are kept that everybody should have.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from qbench import assets
+from qbench.errors import InputError, ProfileError
+from qbench.records import ComputeUnit, Origin
+from qbench.simulator.calibration.reuse import Caches
+from qbench.simulator.calibration.work import Tiles
+from qbench.simulator.kernels import Dtype
+
+SCHEMA_VERSION = 1
+"""History: 1 = first."""
+
+GRAPH = "graph"  # the kind of what an invoke costs beside its kernels
+_FOLDER_VARIABLE = "QBENCH_CALIBRATIONS"
+_LARGEST_BYTES = 20_000_000
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one class of kernels takes, in us for each of its amounts; see `work`.
+
+    `covariance` in the order of `prices`. `macs`, `elements`: the (least, most) that were asked of
+    a single kernel. `residual_ratio`: root mean square of the relative errors of its singles.
+    """
+
+    kind: str
+    prices: dict[str, float]
+    covariance: tuple[tuple[float, ...], ...]
+    singles: int
+    residual_ratio: float
+    macs: tuple[int, int]
+    elements: tuple[int, int]
+
+
+class Anchor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One whole network. `left_out_ratio`: measured over predicted with the scale of the others."""
+
+    network: str
+    measured_us: float
+    predicted_us: float
+    left_out_ratio: float
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Prices of one unit, data type and number of threads.
+
+    `scale_ratio`: whole networks take that much more than the sum of their kernels (1 without
+    networks). `cross_validated_ratio`: median relative error of singles that the fit had not seen.
+    """
+
+    unit: ComputeUnit
+    dtype: Dtype
+    threads: int
+    tiles: Tiles
+    prices: tuple[Price, ...]
+    scale_ratio: float
+    anchors: tuple[Anchor, ...]
+    band_ratio: float
+    band_rule: str
+    cross_validated_ratio: float
+    condition: float
+
+    def price(self, kind: str) -> Price | None:
+        return next((p for p in self.prices if p.kind == kind), None)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was measured of one model: the mean of the faster half of its invokes, and how long the
+    run waited for a processor, in parts of its time on it (None: the system does not tell)."""
+
+    name: str
+    dtype: Dtype
+    threads: int
+    latency_us: float
+    invokes: int
+    wait_ratio: float | None = None
+    is_network: bool = False
+
+
+class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`fingerprint` is the device's and the runtime's: prices hold for nothing else.
+
+    `max_khz`: the clock of the fastest core that the profile had, to which prices belong.
+    `drift_ratio`: the largest departure of the reference from its median.
+    """
+
+    schema_version: int
+    profile: str
+    device: str
+    origin: Origin
+    fingerprint: str
+    runtime: str
+    tool_sha256: str | None
+    created_at: str  # UTC, ISO 8601
+    qbench_version: str
+    max_khz: int
+    caches: Caches
+    drift_ratio: float
+    groups: tuple[Group, ...]
+    answers: tuple[Answer, ...]
+
+    def group(self, unit: ComputeUnit, dtype: Dtype, threads: int) -> Group | None:
+        for group in self.groups:
+            if (group.unit, group.dtype, group.threads) == (unit, dtype, threads):
+                return group
+        return None
+
+
+def file_name(profile: str, fingerprint: str) -> str:
+    return f"{profile}-{hashlib.sha256(fingerprint.encode()).hexdigest()[:8]}.json"
+
+
+def user_folder() -> Path:
+    """Where calibrations of this user are; need not exist."""
+    told = os.environ.get(_FOLDER_VARIABLE)
+    if told:
+        return Path(told)
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "qbench" / "calibrations"
+
+
+def save(calibration: Calibration, path: Path) -> None:
+    """Whole or not at all. Raises InputError when the file cannot be written."""
+    content = msgspec.json.format(msgspec.json.encode(calibration), indent=1)
+    half = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(content)
+        half.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: the calibration cannot be written: {error.strerror}") from error
+
+
+def load(path: Path) -> Calibration:
+    """Raises ProfileError, with the place in the file, when it is not a valid calibration."""
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            raise ProfileError(f"{path}: larger than any calibration")
+        found = msgspec.json.decode(path.read_bytes(), type=Calibration)
+    except OSError as error:
+        raise ProfileError(f"{path}: cannot be read: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise ProfileError(
+            f"{path}: not a calibration: {error}", hint="make it anew with qbench calibrate"
+        ) from error
+    problem = _contradiction(found)
+    if problem is not None:
+        raise ProfileError(f"{path}: {problem}", hint="make it anew with qbench calibrate")
+    return found
+
+
+def find(profile: str, fingerprint: str | None) -> tuple[Calibration, Path] | None:
+    """The newest calibration of a profile; with a fingerprint only one that has it. One of a
+    virtual device is not found: it says nothing of the device that it stands for.
+
+    Raises ProfileError when a file of the profile's is damaged.
+    """
+    found = [(load(path), path) for path in _candidates(profile, fingerprint)]
+    fitting = [
+        pair
+        for pair in found
+        if pair[0].profile == profile
+        and pair[0].origin is not Origin.EMULATED
+        and fingerprint in (None, pair[0].fingerprint)
+    ]
+    return max(fitting, key=lambda pair: pair[0].created_at, default=None)
+
+
+def _candidates(profile: str, fingerprint: str | None) -> Iterator[Path]:
+    folders = [user_folder()]
+    with contextlib.suppress(InputError):
+        folders.append(assets.folder("device_profiles") / "calibrations")
+    pattern = f"{profile}-*.json" if fingerprint is None else file_name(profile, fingerprint)
+    for folder in folders:
+        if folder.is_dir():
+            yield from sorted(folder.glob(pattern))
+
+
+def _contradiction(found: Calibration) -> str | None:
+    if found.schema_version != SCHEMA_VERSION:
+        return f"expected schema_version {SCHEMA_VERSION}, got {found.schema_version}"
+    for group in found.groups:
+        where = f"{group.unit.value} {group.dtype.value} {group.threads} threads"
+        if not group.prices or not 0.2 <= group.scale_ratio <= 5 or group.band_ratio < 1:
+            return f"{where}: no prices, or an impossible scale or band"
+        for price in group.prices:
+            size = len(price.prices)
+            if len(price.covariance) != size or any(len(row) != size for row in price.covariance):
+                return f"{where}: {price.kind}: a covariance of another size than the prices"
+            if any(value < 0 for value in price.prices.values()):
+                return f"{where}: {price.kind}: a negative price"
+    return None

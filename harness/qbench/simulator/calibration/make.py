@@ -1,0 +1,82 @@
+"""Everything that was answered -> a calibration, or what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qbench import __version__
+from qbench.errors import ProfileError
+from qbench.records import DeviceInfo, DeviceProfile
+from qbench.simulator.calibration import fit, plausible
+from qbench.simulator.calibration.document import SCHEMA_VERSION, Answer, Calibration
+from qbench.simulator.calibration.measure import CONTENDED_RATIO, Asked, Models
+from qbench.simulator.calibration.reuse import Caches
+from qbench.simulator.kernels import Dtype
+
+# PRIOR: a small core's caches, where a profile does not tell.
+_L1D_BYTES, _L2_BYTES = 32_768, 262_144
+
+
+def caches_of(profile: DeviceProfile) -> Caches:
+    """Of the fastest core."""
+    cluster = profile.cpu.clusters[0]
+    core = profile.cpu.core_types[cluster.core_type]
+    return Caches(
+        l1d_bytes=core.l1d_bytes or _L1D_BYTES,
+        l2_bytes=cluster.l2_bytes or _L2_BYTES,
+        l3_bytes=profile.cpu.slc_bytes or profile.cpu.l3_bytes,
+    )
+
+
+def make(
+    asked: Asked,
+    profile: DeviceProfile,
+    info: DeviceInfo,
+    fingerprint: str,
+    tool_sha256: str | None,
+    created_at: str,
+) -> Calibration:
+    """A group for each data type and number of threads that has answers.
+
+    Raises ProfileError when there are too few of them or when they cannot be true.
+    """
+    caches, models = caches_of(profile), Models()
+    keys = sorted({(a.dtype, a.threads) for a in asked.answers})
+    if not keys:
+        raise ProfileError(
+            "calibration: nothing was measured", hint="give it more time: --budget-s"
+        )
+    groups = []
+    for dtype, threads in keys:
+        mine = [a for a in asked.answers if (a.dtype, a.threads) == (dtype, threads)]
+        singles = _known(models, [a for a in mine if not a.is_network], dtype)
+        networks = _known(models, [a for a in mine if a.is_network], dtype)
+        groups.append(fit.fit(singles, networks, dtype, threads, profile, caches))
+    return Calibration(
+        schema_version=SCHEMA_VERSION,
+        profile=profile.name,
+        device=info.title,
+        origin=info.origin,
+        fingerprint=fingerprint,
+        runtime=info.runtime or "unknown",
+        tool_sha256=tool_sha256,
+        created_at=created_at,
+        qbench_version=__version__,
+        max_khz=plausible.fastest_khz(profile),
+        caches=caches,
+        drift_ratio=round(asked.drift_ratio, 4),
+        groups=tuple(groups),
+        answers=asked.answers,
+    )
+
+
+def contended(answers: Sequence[Answer]) -> int:
+    """How many answers come from runs that waited for a processor."""
+    return sum((a.wait_ratio or 0) > CONTENDED_RATIO for a in answers)
+
+
+def _known(models: Models, answers: Sequence[Answer], dtype: Dtype) -> list[fit.Known]:
+    return [
+        fit.Known(a.name, models.of(a.name, dtype, is_network=a.is_network), a.latency_us)
+        for a in answers
+    ]

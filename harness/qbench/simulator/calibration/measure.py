@@ -1,0 +1,275 @@
+"""Asks a device: which models, in which order, and what is made of what its runner says.
+
+Singles and networks are mixed in an order that is the same every time, so that a slow drift of the
+device meets all classes of kernels alike, and a calibration that runs out of time has asked some
+of each. Every tenth run is the reference: it says how much the device itself has drifted. What was
+measured while others had the processor is measured again, while there is time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from random import Random
+from statistics import median
+
+import msgspec
+
+from qbench import formats, modelfile
+from qbench.backend import Backend
+from qbench.clock import Clock
+from qbench.errors import QBenchError
+from qbench.records import (
+    Case,
+    Delegate,
+    InvokeSamples,
+    Measurement,
+    ModelInfo,
+    Origin,
+    Precision,
+)
+from qbench.simulator import networks
+from qbench.simulator.calibration import singles
+from qbench.simulator.calibration.document import Answer
+from qbench.simulator.kernels import Dtype
+from qbench.simulator.networks import files
+
+# Whole networks for the scale. None of `networks.held_out`, on which predictions are judged.
+NETWORKS = (
+    *("mobilenet_v1_050@160x160", "mobilenet_v2_tf@160x160", "mobilenet_v3_large_tf@160x160"),
+    *("squeezenet_1_0@160x160", "inception_v1@160x160", "resnet34@112x112"),
+    *("efficientnet_lite2@160x160", "mobilenet_v2_050@128x128", "posenet_257@129x129"),
+    *("densenet_121@96x96", "mobilenet_v1_075@224x224", "resnet18@160x160"),
+)
+CONTENDED_RATIO = 0.10
+"""A run that waited longer for a processor, in parts of its time on it, is asked again."""
+REFERENCE = "reference"
+_REFERENCE_EVERY = 10
+_WARMUP_S, _LEAST_S, _LEAST_INVOKES = 0.02, 0.06, 12
+_START_S = 0.25  # of a process, on a small machine: for the plan's estimate only
+_PRECISIONS = {Dtype.FP32: Precision.FP32, Dtype.INT8: Precision.INT8}
+_NETWORK_DTYPES = {Dtype.FP32: "float32", Dtype.INT8: "int8"}
+
+
+class Question(msgspec.Struct, frozen=True):
+    """One model to measure with so many threads. Models are written when they are needed."""
+
+    name: str
+    dtype: Dtype
+    threads: int
+    is_network: bool
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """`references`: what the reference took, in order."""
+
+    answers: tuple[Answer, ...]
+    references: tuple[float, ...]
+
+    @property
+    def drift_ratio(self) -> float:
+        """The largest departure of the reference from its median."""
+        if not self.references:
+            return 0.0
+        middle = median(self.references)
+        return max(abs(value / middle - 1) for value in self.references)
+
+
+def questions(
+    dtypes: Sequence[Dtype], threads: Sequence[int], *, most_singles: int | None, nets: bool
+) -> list[Question]:
+    """All of them in the order in which they are asked. `most_singles`: of one data type."""
+    found: list[Question] = []
+    for dtype in dtypes:
+        names = [s.name for s in singles.singles(dtype)]
+        if most_singles is not None and most_singles < len(names):
+            step = len(names) / most_singles
+            names = [names[int(i * step)] for i in range(most_singles)]
+        whole = NETWORKS if nets and dtype in _NETWORK_DTYPES else ()
+        for count in threads:
+            found += [Question(name, dtype, count, False) for name in names]
+            found += [Question(name, dtype, count, True) for name in whole]
+    Random(0).shuffle(found)
+    return found
+
+
+def expected_s(asked: Sequence[Question]) -> float:
+    """About how long one pass takes on a machine like the one this was written on."""
+    runs = len(asked) * (1 + 1 / _REFERENCE_EVERY)
+    return runs * (_START_S + _WARMUP_S + _LEAST_S)
+
+
+class Models:
+    """The questions' models, by name."""
+
+    def __init__(self) -> None:
+        self._singles: dict[Dtype, dict[str, ModelInfo]] = {}
+
+    def of(self, name: str, dtype: Dtype, *, is_network: bool) -> ModelInfo:
+        if is_network:
+            return networks.build(name, _NETWORK_DTYPES[dtype])
+        if name == REFERENCE:
+            return singles.reference().model
+        if dtype not in self._singles:
+            self._singles[dtype] = {s.name: s.model for s in singles.singles(dtype)}
+        return self._singles[dtype][name]
+
+    def write(self, question: Question, folder: Path) -> ModelInfo:
+        """The model as a file in `folder`."""
+        model = self.of(question.name, question.dtype, is_network=question.is_network)
+        stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in question.name)
+        path = folder / f"{stem}-{question.dtype.value}.tflite"
+        if not path.exists():
+            data = files.write(model) if question.is_network else modelfile.write(model)
+            path.write_bytes(data)
+        return msgspec.structs.replace(model, path=str(path))
+
+
+def schedule(asked: Sequence[Question]) -> list[Question]:
+    """The questions with the reference before every tenth."""
+    reference = Question(REFERENCE, Dtype.FP32, 1, False)
+    found: list[Question] = []
+    for number, question in enumerate(asked):
+        if number % _REFERENCE_EVERY == 0:
+            found.append(reference)
+        found.append(question)
+    return found
+
+
+def left(asked: Sequence[Question], known: Sequence[Answer]) -> list[Question]:
+    """The questions that have no answer."""
+    answered = {_key(answer) for answer in known}
+    return [question for question in asked if _key(question) not in answered]
+
+
+def ask(
+    backend: Backend,
+    asked: Sequence[Question],
+    known: Sequence[Answer],
+    folder: Path,
+    clock: Clock,
+    *,
+    budget_s: float,
+    rounds: int,
+    on_answer: Callable[[Answer], None],
+    on_trouble: Callable[[str], None],
+) -> Asked:
+    """Every question that has no answer among `known`, then again those that were contended, in
+    `rounds` more rounds.
+
+    Ends when all are answered or `budget_s` has passed. A model that cannot be measured is told to
+    `on_trouble` and left out. Raises DeviceError when the device is lost.
+    """
+    end_s = clock.monotonic_s() + budget_s
+    best: dict[tuple[str, Dtype, int], Answer] = {}
+    for answer in known:
+        _keep(best, answer)
+    references = [a.latency_us for a in known if a.name == REFERENCE]
+    models = Models()
+    for number, question in enumerate(_rounds(asked, known, best, rounds)):
+        if clock.monotonic_s() >= end_s:
+            break
+        model = models.write(question, folder)
+        found = _answer(backend, question, case_of(question, number, model.path, backend.origin))
+        if rounds:  # an attached device has been told of all files and still needs them
+            Path(model.path).unlink()
+        if isinstance(found, str):
+            on_trouble(found)
+            continue
+        on_answer(found)
+        if found.name == REFERENCE:
+            references.append(found.latency_us)
+        _keep(best, found)
+    return Asked(tuple(best.values()), tuple(references))
+
+
+def _rounds(
+    asked: Sequence[Question],
+    known: Sequence[Answer],
+    best: dict[tuple[str, Dtype, int], Answer],
+    rounds: int,
+) -> Iterator[Question]:
+    yield from schedule(left(asked, known))
+    for _ in range(rounds):
+        yield from schedule([q for q in asked if _is_contended(best.get(_key(q)))])
+
+
+def _key(question: Question | Answer) -> tuple[str, Dtype, int]:
+    return question.name, question.dtype, question.threads
+
+
+def _is_contended(answer: Answer | None) -> bool:
+    return answer is not None and (answer.wait_ratio or 0) > CONTENDED_RATIO
+
+
+def _keep(best: dict[tuple[str, Dtype, int], Answer], answer: Answer) -> None:
+    """The least disturbed answer to each question."""
+    if answer.name == REFERENCE:
+        return
+    before = best.get(_key(answer))
+    if before is None or (answer.wait_ratio or 0) < (before.wait_ratio or 0):
+        best[_key(answer)] = answer
+
+
+def _answer(backend: Backend, question: Question, case: Case) -> Answer | str:
+    """The answer, or in words why there is none."""
+    try:
+        outcome = formats.read(backend.run(case))
+    except QBenchError as error:
+        return f"{question.name}: {error}"
+    if not isinstance(outcome, Measurement):
+        return f"{question.name}: no measurement"
+    latency_us = _latency_us(outcome, question.threads)
+    if latency_us is None:
+        return f"{question.name}: the runner tells no latency"
+    wait_ratio = None
+    if outcome.run_queue_wait_us is not None and outcome.cpu_time_us:
+        wait_ratio = round(outcome.run_queue_wait_us / outcome.cpu_time_us, 4)
+    invokes = outcome.invokes
+    count = len(invokes.latencies_us) if isinstance(invokes, InvokeSamples) else invokes.count
+    return Answer(
+        name=question.name,
+        dtype=question.dtype,
+        threads=question.threads,
+        latency_us=round(latency_us, 3),
+        invokes=count,
+        wait_ratio=wait_ratio,
+        is_network=question.is_network,
+    )
+
+
+def _latency_us(measured: Measurement, threads: int) -> float | None:
+    """The mean of the faster half of the invokes: finer than the clock's step, and free of what
+    interrupted the others. With one thread never more than the processor's time for an invoke,
+    which is what is left of a run that was interrupted all the time."""
+    invokes = measured.invokes
+    if not isinstance(invokes, InvokeSamples):
+        return invokes.p50_us if invokes.p50_us is not None else invokes.avg_us
+    faster = sorted(invokes.latencies_us)[: max(1, len(invokes.latencies_us) // 2)]
+    latency_us = sum(faster) / len(faster)
+    if threads == 1 and measured.cpu_time_us:
+        latency_us = min(latency_us, measured.cpu_time_us / len(invokes.latencies_us))
+    return latency_us
+
+
+def case_of(question: Question, number: int, path: str, origin: Origin) -> Case:
+    """`number`: of the run in its schedule, so that every run has an id of its own."""
+    name = Path(path).stem
+    return Case(
+        case_id=f"{number:04d}-{name}-t{question.threads}",
+        model=name,
+        model_path=path,
+        model_sha256="",
+        precision=_PRECISIONS.get(question.dtype, Precision.DYNAMIC),
+        device="calibrated",
+        origin=origin,
+        delegate=Delegate.CPU,
+        threads=question.threads,
+        warmup_invokes=2,
+        warmup_s=_WARMUP_S,
+        min_invokes=_LEAST_INVOKES,
+        min_s=_LEAST_S,
+        max_s=5.0,
+        timeout_s=60.0,
+        seed=0,
+    )

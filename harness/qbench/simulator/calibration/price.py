@@ -1,0 +1,213 @@
+"""A model on calibrated cores: every kernel's time, and what the calibration knows nothing of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import exp, sqrt
+
+import msgspec
+
+from qbench.placement import GraphPlacement
+from qbench.records import ComputeUnit, DeviceProfile, ModelInfo
+from qbench.simulator import kernels
+from qbench.simulator.calibration import fit, plausible
+from qbench.simulator.calibration.document import GRAPH, Calibration, Group, Price
+from qbench.simulator.calibration.work import Described, Work, describe
+from qbench.simulator.cost import KernelCost
+from qbench.simulator.kernels import Dtype
+
+_FAR = 4.0
+"""A kernel this many times larger than any that was asked is out of the domain. Smaller ones are
+not: what is left of them is what a call costs."""
+
+_Z90 = 1.645
+_COMPUTE = frozenset(
+    {"macs", "spilled_macs", "vector_macs", "tiles", "tap_tiles", "vector_tiles", "products"}
+    | {"taps", "channel_tiles", "pixels", "elements", "read_elements", "broadcast_elements"}
+    | {"clamped_elements"}
+)
+_MEMORY_CLOCK = ("far_weight_bytes", "vector_far_bytes")  # these do not wait for the core's clock
+
+
+class Priced(msgspec.Struct, frozen=True):
+    """`lines`: what is known, in execution order; each piece's own cost before its kernels.
+
+    `unknown`: kernels whose class was never calibrated, by their first operator; `far`: operators
+    whose size is far outside of what was; both with the reason. `band_ratio` is of the sum of
+    `lines`.
+    """
+
+    lines: tuple[KernelCost, ...]
+    unknown: Mapping[int, str]
+    far: Mapping[int, str]
+    band_ratio: float
+    basis: str
+    networks: int
+
+
+class Pricer:
+    """One model on the CPU of a calibrated device with some number of threads."""
+
+    def __init__(self, calibration: Calibration, profile: DeviceProfile, threads: int) -> None:
+        self._calibration = calibration
+        self._profile = profile
+        self.threads = threads
+        tiles = fit.tiles_of(profile)
+        self._groups: dict[Dtype, Group] = {}
+        for dtype in Dtype:
+            group = calibration.group(ComputeUnit.CPU, dtype, threads)
+            if group is not None:
+                self._groups[dtype] = group
+                tiles[dtype] = group.tiles
+        self._tiles = tiles
+        self._prices = {d: {p.kind: p for p in g.prices} for d, g in self._groups.items()}
+        # Prices were found at one clock; at another, all but the memory goes with it.
+        self._clock_ratio = calibration.max_khz / plausible.fastest_khz(profile)
+
+    @property
+    def is_useful(self) -> bool:
+        return bool(self._groups)
+
+    def price(self, model: ModelInfo, placement: GraphPlacement) -> Priced:
+        graph = kernels.Graph(model)
+        told = describe(
+            graph,
+            frozenset(model.main.outputs),
+            len(model.main.inputs),
+            placement,
+            self._profile,
+            self._calibration.caches,
+            self._tiles,
+        )
+        lines: list[KernelCost] = []
+        unknown: dict[int, str] = {}
+        far: dict[int, str] = {}
+        amounts: dict[tuple[Dtype, str], dict[str, float]] = {}
+        for work in told.works:
+            found = self._of(work)
+            name = graph.ops[work.ops[-1]].name
+            if found is None:
+                unknown[work.ops[0]] = f"{name} in {work.dtype.value} was never calibrated"
+                continue
+            group, price = found
+            lines.append(self._line(work, group, price))
+            reason = _is_far(work, price)
+            if reason is not None:
+                far[work.ops[0]] = f"{name}: {reason}"
+            mine = amounts.setdefault((group.dtype, price.kind), {})
+            for amount, value in work.amounts.items():
+                mine[amount] = mine.get(amount, 0.0) + value
+        used = {line.dtype for line in lines} & set(self._groups)
+        main = self._main(told.works)
+        if main is not None:
+            lines[:0] = self._around(told, main)
+        return Priced(
+            lines=tuple(lines),
+            unknown=unknown,
+            far=far,
+            band_ratio=self._band(lines, amounts, used),
+            basis=self._basis(used),
+            networks=min((len(self._groups[d].anchors) for d in used), default=0),
+        )
+
+    def _of(self, work: Work) -> tuple[Group, Price] | None:
+        """The group and class of a kernel. What dynamic-range models do in floats is fp32's."""
+        for dtype in (work.dtype, Dtype.FP32) if work.dtype is Dtype.DYNAMIC else (work.dtype,):
+            price = self._prices.get(dtype, {}).get(work.kind)
+            if price is not None:
+                return self._groups[dtype], price
+            if work.dtype is Dtype.DYNAMIC and work.macs:
+                return None
+        return None
+
+    def _main(self, works: Sequence[Work]) -> Group | None:
+        """The group of most of the arithmetic."""
+        by_dtype: dict[Dtype, int] = {}
+        for work in works:
+            if work.dtype in self._groups:
+                by_dtype[work.dtype] = by_dtype.get(work.dtype, 0) + work.macs + 1
+        best = max(by_dtype, key=lambda d: by_dtype[d], default=None)
+        return None if best is None else self._groups[best]
+
+    def _around(self, told: Described, group: Group) -> list[KernelCost]:
+        """What an invoke costs beside its kernels."""
+        price = group.price(GRAPH)
+        if price is None:
+            return []
+        counts = {"invoke": 1, "segments": told.segments, "bounds": told.bounds}
+        time_us = sum(price.prices.get(name, 0.0) * count for name, count in counts.items())
+        time_us *= group.scale_ratio * self._clock_ratio
+        executor = told.works[0].executor
+        return [KernelCost((), ComputeUnit.CPU, executor, group.dtype, time_us, "segment", True)]
+
+    def _line(self, work: Work, group: Group, price: Price) -> KernelCost:
+        parts = {
+            amount: value
+            * price.prices.get(amount, 0.0)
+            * group.scale_ratio
+            * (1.0 if amount in _MEMORY_CLOCK else self._clock_ratio)
+            for amount, value in work.amounts.items()
+        }
+        return KernelCost(
+            work.ops,
+            ComputeUnit.CPU,
+            work.executor,
+            work.dtype,
+            sum(parts.values()),
+            _bound(parts),
+            True,
+        )
+
+    def _band(
+        self,
+        lines: Sequence[KernelCost],
+        amounts: Mapping[tuple[Dtype, str], Mapping[str, float]],
+        used: Iterable[Dtype],
+    ) -> float:
+        """The widest band of the groups, or what the prices' own covariance makes of it (delta
+        method: var T = sum x' S x over classes) where that is wider."""
+        total_us = sum(line.time_us for line in lines)
+        if total_us <= 0:
+            return 1.0
+        variance = 0.0
+        for (dtype, kind), mine in amounts.items():
+            price = self._prices[dtype][kind]
+            values = [mine.get(amount, 0.0) for amount in price.prices]
+            for i, row in enumerate(price.covariance):
+                if values[i]:
+                    variance += values[i] * sum(
+                        [a * b for a, b in zip(row, values, strict=True) if b]
+                    )
+        scale = max((self._groups[d].scale_ratio for d in used), default=1.0)
+        sigma = sqrt(max(0.0, variance)) * scale / total_us
+        widest = max((self._groups[d].band_ratio for d in used), default=1.0)
+        return max(widest, exp(_Z90 * min(sigma, 1.0)))
+
+    def _basis(self, used: Iterable[Dtype]) -> str:
+        names = ", ".join(sorted(d.value for d in used))
+        day = self._calibration.created_at[:10]
+        nets = min((len(self._groups[d].anchors) for d in used), default=0)
+        scaled = f" and {nets} networks" if nets else ""
+        return (
+            f"CPU {names}: calibrated on {self._calibration.device} with {self.threads} "
+            f"thread{'s' if self.threads > 1 else ''}, {day}, by single operators{scaled}"
+        )
+
+
+def _is_far(work: Work, price: Price) -> str | None:
+    for what, value, (least, most) in (
+        ("multiply-accumulates", work.macs, price.macs),
+        ("elements", work.elements, price.elements),
+    ):
+        if value and most and value > most * _FAR:
+            return f"{value:,} {what}, calibrated from {least:,} to {most:,}"
+    return None
+
+
+def _bound(parts: Mapping[str, float]) -> str:
+    compute = sum(us for amount, us in parts.items() if amount in _COMPUTE)
+    memory = sum(us for amount, us in parts.items() if amount.endswith("_bytes"))
+    overhead = sum(parts.values()) - compute - memory
+    if overhead > max(compute, memory):
+        return "overhead"
+    return "compute" if compute >= memory else "memory"

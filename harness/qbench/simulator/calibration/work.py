@@ -1,0 +1,299 @@
+"""From a placed model to the work of its kernels: amounts that a calibration has a price for.
+
+Terms and their reasons, for XNNPACK's kernels as its sources and measurements have them:
+
+- a matrix product is cut in tiles of rows x columns (gemm-config.c), rounded up in both, with the
+  depth rounded up too: `macs` are padded. Each tile costs something of its own (`tiles`: loading
+  the bias, clamping, requantizing, storing), and for a convolution with a window each tap of each
+  tile (`tap_tiles`: following pointers). Rows of the input are fetched once per row of tiles
+  (`row_bytes`), and for every column of tiles again when one tile's share of both sides does not
+  fit in the first cache (`row_spill_bytes`). Weights are read once per row of tiles
+  (`weight_pass_bytes`). A product with one row has kernels of its own (`vector_*`).
+- a depthwise convolution rounds taps up to 9 or 25 and channels to a tile; its weights and lines
+  of the image may not fit in the first cache (`spilled_macs`). With more taps, or several outputs
+  for each channel, it is a matrix product of as many groups as there are channels.
+- all else moves values, with a price for each and one for each pixel where rows are short.
+
+Every kernel has `call`, and `cold_*` and `far_*` bytes, see `reuse`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil, prod
+
+import msgspec
+
+from qbench.placement import GraphPlacement
+from qbench.records import ComputeUnit, DeviceProfile, OpInfo, TensorInfo
+from qbench.simulator import kernels
+from qbench.simulator.calibration.reuse import Caches, Reuse, Step, reuse
+from qbench.simulator.kernels import Dtype, Graph, Kernel
+
+MATMUL, DEPTHWISE, SILU = "matmul", "depthwise", "silu"
+_TAPS = (3, 4, 9, 25)
+_MATRIX = ("CONV_2D", "FULLY_CONNECTED", "DEPTHWISE_CONV_2D")
+# Operators that share their kernels, and so a price.
+_ALIKE = {"SUB": "ADD", "MINIMUM": "MAXIMUM", "RELU6": "RELU", "RELU_N1_TO_1": "RELU"}
+_BROADCASTING = frozenset({"ADD", "MUL", "MAXIMUM", "DIV", "SQUARED_DIFFERENCE"})
+_BY_PIXEL = frozenset({"PAD", "PADV2", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SLICE"})
+_FREE = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})  # one copy, if that
+_CLAMPS = frozenset({"RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"})
+# PRIOR: what other programs touch of a shared last cache meanwhile, about 10 bytes in a nanosecond
+# (at 55 fp32 or 220 int8 products in it). Without it int8 networks came out 5 % too fast here, and
+# the larger the more: their weights are in memory by the time they are needed again.
+_MEANWHILE_BYTES_PER_MAC = {Dtype.FP32: 0.2, Dtype.INT8: 0.05, Dtype.DYNAMIC: 0.05}
+_ITEM_BYTES = {Dtype.FP32: 4, Dtype.INT8: 1, Dtype.DYNAMIC: 1, Dtype.FP16: 2}
+
+
+class Tiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What kernels of one data type round up to: (rows, columns, depth), and channels."""
+
+    product: tuple[int, int, int]
+    depthwise_channels: int
+
+
+class Work(msgspec.Struct, frozen=True, gc=False):
+    """One kernel. `amounts` are what its `price` is multiplied with; `elements` its output's."""
+
+    ops: tuple[int, ...]
+    executor: str
+    dtype: Dtype
+    kind: str  # the class of kernels: executor/name
+    amounts: Mapping[str, float]
+    macs: int
+    elements: int
+
+
+class Described(msgspec.Struct, frozen=True):
+    """`segments`: pieces of the graph that XNNPACK runs; `bounds`: graph inputs and outputs."""
+
+    works: tuple[Work, ...]
+    segments: int
+    bounds: int
+
+
+def describe(
+    graph: Graph,
+    outputs: frozenset[int],
+    inputs: int,
+    placement: GraphPlacement,
+    profile: DeviceProfile,
+    caches: Caches,
+    tiles: Mapping[Dtype, Tiles],
+) -> Described:
+    """The work of every kernel on the CPU, in execution order; other units' are left out."""
+    found: list[tuple[str, Kernel, tuple[OpInfo, ...]]] = []
+    segments = 0
+    for segment in placement.segments:
+        if segment.unit is not ComputeUnit.CPU:
+            continue
+        lowered = kernels.lower(graph, segment, profile)
+        segments += bool(lowered) and segment.executor == "xnnpack"
+        for kernel in lowered:
+            found.append((segment.executor, kernel, tuple(graph.ops[i] for i in kernel.ops)))
+    found = _joined(graph, found)
+    steps = [_step(graph, kernel.dtype, ops) for _, kernel, ops in found]
+    where = reuse(steps, graph.tensors, outputs, caches)
+    works = tuple(
+        _work(graph, executor, kernel, ops, step, at, caches, tiles)
+        for (executor, kernel, ops), step, at in zip(found, steps, where, strict=True)
+    )
+    return Described(works, segments, inputs + len(outputs))
+
+
+def _joined(
+    graph: Graph, found: list[tuple[str, Kernel, tuple[OpInfo, ...]]]
+) -> list[tuple[str, Kernel, tuple[OpInfo, ...]]]:
+    """x * LOGISTIC(x) of 8-bit values is one kernel: XNNPACK looks the product up in a table, as
+    the runtime's profile of EfficientNet-B0 shows (LiteRT 2.3)."""
+    kept: list[tuple[str, Kernel, tuple[OpInfo, ...]] | None] = list(found)
+    writer = {op.outputs[0]: i for i, (_, _, ops) in enumerate(found) for op in ops if op.outputs}
+    for i, (executor, kernel, ops) in enumerate(found):
+        if executor != "xnnpack" or kernel.dtype is not Dtype.INT8 or ops[0].name != "MUL":
+            continue
+        for tensor in ops[0].inputs:
+            at = writer.get(tensor)
+            source = kept[at] if at is not None else None
+            if at is None or source is None or source[2][0].name != "LOGISTIC":
+                continue
+            if graph.readers[tensor] == 1 and source[2][0].inputs[0] in ops[0].inputs:
+                both = msgspec.structs.replace(kernel, ops=source[1].ops + kernel.ops)
+                kept[at], kept[i] = None, (executor, both, source[2] + ops)
+                break
+    return [entry for entry in kept if entry is not None]
+
+
+def _step(graph: Graph, dtype: Dtype, ops: Sequence[OpInfo]) -> Step:
+    inside = {t for op in ops for t in op.outputs}
+    read = sorted({t for op in ops for t in op.inputs if t >= 0} - inside)
+    return Step(
+        activations=tuple([t for t in read if t not in graph.constants]),
+        weights=tuple([t for t in read if t in graph.constants]),
+        written=tuple(ops[-1].outputs),
+        meanwhile_bytes=sum(op.macs or 0 for op in ops) * _MEANWHILE_BYTES_PER_MAC.get(dtype, 0),
+    )
+
+
+def _work(
+    graph: Graph,
+    executor: str,
+    kernel: Kernel,
+    ops: Sequence[OpInfo],
+    step: Step,
+    at: Reuse,
+    caches: Caches,
+    tiles: Mapping[Dtype, Tiles],
+) -> Work:
+    tensors = graph.tensors
+    head = ops[0] if len(ops) == 1 else next((op for op in ops if op.name != "PAD"), ops[0])
+    sources = [tensors[t] for t in step.activations]
+    output = tensors[ops[-1].outputs[0]]
+    memory = {
+        "call": 1.0,
+        "cold_read_bytes": at.cold_read_bytes,
+        "cold_written_bytes": at.cold_written_bytes,
+    }
+    if executor == "xnnpack" and head.name in _MATRIX and sources:
+        name, amounts = _product(
+            head, kernel.dtype, sources[0], tensors[head.inputs[1]], output, caches, tiles
+        )
+        if "vector_macs" in amounts:  # nothing to do but to wait for the weights
+            memory |= {
+                "vector_cold_bytes": at.cold_weight_bytes,
+                "vector_far_bytes": at.far_weight_bytes,
+            }
+        else:
+            memory |= {
+                "cold_weight_bytes": at.cold_weight_bytes,
+                "far_weight_bytes": at.far_weight_bytes,
+                "read_bytes": sum(t.nbytes or 0 for t in sources),
+                "written_bytes": output.nbytes or 0,
+            }
+    elif len(ops) == 2 and ops[0].name == "LOGISTIC":
+        name, amounts = SILU, {"elements": prod(output.shape)}
+    else:
+        name, amounts = _mover(head, ops, executor, sources, output)
+    if executor == "builtin":
+        memory = {"call": 1.0}
+    known = {key: float(value) for key, value in (memory | amounts).items() if value}
+    return Work(
+        ops=kernel.ops,
+        executor=executor,
+        dtype=kernel.dtype,
+        kind=f"{executor}/{name}",
+        amounts=known,
+        macs=head.macs or 0,
+        elements=kernel.elements,
+    )
+
+
+def _product(
+    op: OpInfo,
+    dtype: Dtype,
+    source: TensorInfo,
+    weights: TensorInfo,
+    output: TensorInfo,
+    caches: Caches,
+    tiles: Mapping[Dtype, Tiles],
+) -> tuple[str, dict[str, float]]:
+    """Convolutions of all kinds and fully connected layers."""
+    item = _ITEM_BYTES[dtype]
+    tile = tiles[dtype]
+    stride = max(op.options.stride_h or 1, op.options.stride_w or 1)
+    if op.name == "DEPTHWISE_CONV_2D":
+        _, kh, kw, columns = weights.shape
+        groups, depth = source.shape[-1], 1
+        if columns == groups and kh * kw <= _TAPS[-1]:
+            return DEPTHWISE, _depthwise(
+                (kh * kw, columns, stride), prod(output.shape[:-1]), tile, item, caches
+            )
+    elif op.name == "CONV_2D":
+        columns, kh, kw, depth = weights.shape
+        groups = max(1, source.shape[-1] // max(depth, 1))
+    else:
+        columns, depth = weights.shape
+        kh = kw = groups = 1
+    rows, taps = prod(output.shape) // max(columns, 1), kh * kw
+    tile_rows, tile_columns, tile_depth = tile.product
+    depth = taps * _up(depth, tile_depth)
+    down, across = ceil(rows / tile_rows), groups * ceil(columns / groups / tile_columns)
+    if rows == 1:
+        return MATMUL, {"vector_macs": across * tile_columns * depth, "vector_tiles": across}
+    has_window = taps > 1 or stride > 1 or groups > 1
+    weight_bytes = prod(weights.shape) * item
+    fetched = down * tile_rows * depth * item
+    return MATMUL, {
+        "macs": down * tile_rows * across * tile_columns * depth,
+        "tiles": down * across,
+        "tap_tiles": down * across * taps if has_window else 0,
+        "row_bytes": fetched * (groups if has_window else 1),
+        "row_spill_bytes": fetched
+        * across
+        * ((tile_rows + tile_columns) * depth * item > caches.l1d_bytes),
+        "weight_pass_bytes": down * weight_bytes * (weight_bytes / groups > caches.l1d_bytes),
+    }
+
+
+def _depthwise(
+    window: tuple[int, int, int], pixels: int, tile: Tiles, item: int, caches: Caches
+) -> dict[str, float]:
+    """`window`: (taps, channels, stride)."""
+    taps, channels, stride = window
+    padded = next(t for t in _TAPS if t >= taps)
+    macs = pixels * padded * _up(channels, tile.depthwise_channels)
+    needed = taps * channels * item * (1 + 1 / stride)  # weights, and new pixels of the image
+    return {
+        "macs": macs,
+        "spilled_macs": macs * (needed > caches.l1d_bytes),
+        "taps": pixels * padded,
+        "channel_tiles": pixels * ceil(channels / tile.depthwise_channels),
+    }
+
+
+def _mover(
+    op: OpInfo,
+    ops: Sequence[OpInfo],
+    executor: str,
+    sources: Sequence[TensorInfo],
+    output: TensorInfo,
+) -> tuple[str, dict[str, float]]:
+    """Kernels that move values: (name, amounts)."""
+    name = _ALIKE.get(op.name, op.name) if executor == "xnnpack" else op.name
+    elements, read = prod(output.shape), sum(prod(t.shape) for t in sources)
+    pixels = elements // max(1, output.shape[-1]) if output.shape else 1
+    if name in ("MAX_POOL_2D", "AVERAGE_POOL_2D"):
+        window = (op.options.filter_h or 1) * (op.options.filter_w or 1)
+        return name, {"elements": elements, "products": elements * window, "taps": pixels * window}
+    if name in ("MEAN", "SUM", "REDUCE_MAX"):
+        return name, {"elements": elements, "read_elements": read}
+    if name == "CONCATENATION":
+        return name, {
+            "elements": elements,
+            "inputs": len(op.inputs),
+            "pixels": pixels * len(op.inputs),
+        }
+    if name == "TRANSPOSE":
+        shapes = [s.shape[-1] for s in sources if s.shape] + [output.shape[-1]]
+        return name, {"elements": elements, "pixels": elements / max(1, min(shapes))}
+    if name in _FREE:
+        return "RESHAPE", {"elements": elements}
+    if name in _BY_PIXEL:
+        return name, {"elements": elements, "pixels": pixels}
+    if name in _BROADCASTING and executor == "xnnpack":
+        alike = len(sources) == 2 and sources[0].shape == sources[1].shape
+        clamped = op.options.activation in _CLAMPS or any(o.name in _CLAMPS for o in ops[1:])
+        return name, {
+            "elements": elements if alike else 0,
+            "broadcast_elements": 0 if alike else elements,
+            "pixels": 0 if alike else pixels,
+            # the runtime's profile shows a clamp of its own behind these
+            "clamped_elements": elements if clamped else 0,
+        }
+    if op.macs:
+        return name, {"macs": op.macs, "elements": elements}
+    return name, {"elements": elements, "read_elements": max(0, read - elements)}
+
+
+def _up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
