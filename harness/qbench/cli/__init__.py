@@ -30,6 +30,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "models": ("models", "models", "List the built-in models; build the case study's networks."),
     "data": ("data", "data", "Draw or check a folder of labelled images."),
     "train": ("train", "train", "Train a network on labelled images."),
+    "convert": ("convert", "convert", "Turn a trained network into an fp32 .tflite."),
+    "env": ("env", "env", "Show and remove the environments of conversions."),
     "quantize": ("quantize", "quantize", "Make an fp32 model dynamic, fp16 or int8."),
     "evaluate": ("evaluate", "evaluate", "Grade models on labelled images."),
     "analyze": ("analyze", "analyze", "See what quantization did inside a network."),

@@ -23,7 +23,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--size", type=click.IntRange(32), default=224, show_default=True)
 @click.option("--patience", type=click.IntRange(0), default=0, help="Epochs without a better one.")
-@click.option("--flip/--no-flip", default=True, help="Mirror images at random.")
+@click.option("--augment/--no-augment", default=True, help="Mirror, shift, brighten at random.")
 @click.option("--threads", type=click.IntRange(1), help="Default: one per processor.")
 @click.option("--resume", is_flag=True, help="Go on with the training in --out.")
 @shared.json_flag
@@ -37,7 +37,7 @@ def train(
     seed: int,
     size: int,
     patience: int,
-    flip: bool,
+    augment: bool,
     threads: int | None,
     resume: bool,
     as_json: bool,
@@ -46,5 +46,5 @@ def train(
     Needs the extra `torch`. The defaults of the three large ones are the case study's."""
     from qbench.cli import training
 
-    chosen = training.choose(arch, lr, epochs, batch, seed, size, patience, flip, threads)
+    chosen = training.choose(arch, lr, epochs, batch, seed, size, patience, augment, threads)
     training.perform(chosen, root, out, resume, as_json)

@@ -19,7 +19,7 @@ def choose(
     seed: int,
     size: int,
     patience: int,
-    flip: bool,
+    augment: bool,
     threads: int | None,
 ) -> TrainOptions:
     """The options given, and the architecture's recipe for the others."""
@@ -35,7 +35,7 @@ def choose(
         seed=seed,
         size=size,
         patience=patience,
-        flip=flip,
+        augment=augment,
         threads=threads or workers.processors(),
     )
 

@@ -1,7 +1,10 @@
 """The networks that qbench trains, in PyTorch: one grey channel in, one logit per class out.
 
-Layer by layer those of `qbench.pipeline.networks` (which says how they differ from what their
-names suggest), with the symmetric paddings of the study's code.
+Layer by layer those of `qbench.pipeline.networks`, which says how they differ from what their
+names suggest. Convolutions pad symmetrically, as in the study's code: a strided one becomes PAD
+and CONV_2D. (Padded as TensorFlow's SAME, by a ZeroPad2d, the residual networks converted with
+six TRANSPOSEs.) Pools reach over the edge instead of padding, and so become one operator, where a
+padded one leaves a PADV2 that XNNPACK does not know.
 
 PyTorch is imported inside the functions: it is an optional extra.
 """
@@ -44,6 +47,13 @@ def _conv(inputs: int, outputs: int, size: int, stride: int = 1, relu: bool = Tr
     convolution = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
     layers = [convolution, nn.BatchNorm2d(outputs)]
     return nn.Sequential(*layers, *([nn.ReLU()] if relu else []))
+
+
+def _pool() -> Any:
+    """3x3 at every second place; what hangs over the edge counts for nothing, as in SAME."""
+    from torch import nn
+
+    return nn.MaxPool2d(3, 2, ceil_mode=True)
 
 
 def _last_conv(inputs: int) -> Any:
@@ -109,12 +119,12 @@ def _vgg16() -> tuple[Any, int]:
 def _googlenet() -> tuple[Any, int]:
     from torch import nn
 
-    layers: list[Any] = [_conv(1, 64, 7, 2), nn.MaxPool2d(3, 2, 1)]
-    layers += [_conv(64, 64, 1), _conv(64, 192, 3), nn.MaxPool2d(3, 2, 1)]
+    layers: list[Any] = [_conv(1, 64, 7, 2), _pool()]
+    layers += [_conv(64, 64, 1), _conv(64, 192, 3), _pool()]
     inputs = 192
     for blocks in _INCEPTIONS:
         if blocks is None:
-            layers.append(nn.MaxPool2d(3, 2, 1))
+            layers.append(_pool())
             continue
         layers.append(_inception(inputs, blocks))
         inputs = blocks[0] + blocks[2] + blocks[4] + blocks[5]
@@ -125,7 +135,7 @@ def _stages(first: int, kernel: int, stages: tuple[tuple[int, int], ...]) -> tup
     """Stem, pool, then stages of residual blocks, each but the first at half the resolution."""
     from torch import nn
 
-    layers: list[Any] = [_conv(1, first, kernel, 2), nn.MaxPool2d(3, 2, 1)]
+    layers: list[Any] = [_conv(1, first, kernel, 2), _pool()]
     inputs = first
     for number, (outputs, count) in enumerate(stages):
         for index in range(count):

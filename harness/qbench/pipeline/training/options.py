@@ -24,8 +24,8 @@ RECIPES = {
 
 
 class TrainOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`patience`: stop after so many epochs without a better validation; 0: never. `flip`: show
-    each image mirrored half of the time (left and right mean nothing in these images)."""
+    """`patience`: stop after so many epochs without a better validation; 0: never. `augment`:
+    show each image mirrored, shifted and brighter or darker at random."""
 
     arch: str
     lr: float
@@ -34,7 +34,7 @@ class TrainOptions(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     size: int = 224
     patience: int = 0
-    flip: bool = True
+    augment: bool = True
     threads: int = 1
 
 

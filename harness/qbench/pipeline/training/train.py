@@ -14,6 +14,7 @@ from qbench.clock import Clock
 from qbench.errors import InputError
 from qbench.pipeline.data import DataSet, Sample, images
 from qbench.pipeline.training import checkpoint, curve
+from qbench.pipeline.training.augmentation import augment
 from qbench.pipeline.training.checkpoint import Checkpoint
 from qbench.pipeline.training.networks import network
 from qbench.pipeline.training.options import Epoch, TrainOptions
@@ -132,18 +133,17 @@ def _epoch(
     pixels, labels = shown
     chance = module.Generator().manual_seed(options.seed * 1_000_003 + number)
     order = module.randperm(len(labels), generator=chance)
-    mirrored = module.rand(len(labels), generator=chance) < 0.5
     model.train()
     total = 0.0
     for at in range(0, len(order), options.batch):
         chosen = order[at : at + options.batch]
         if len(chosen) == 1 and at:
             break  # batch normalization learns nothing from one image
-        batch = _floats(module, pixels[chosen])
-        if options.flip:
-            turned = mirrored[chosen]
-            batch[turned] = batch[turned].flip(3)
-        loss = module.nn.functional.cross_entropy(model(batch), labels[chosen])
+        batch = pixels[chosen].float() / 255
+        if options.augment:
+            batch = augment(module, batch, chance)
+        given = model(batch.to(memory_format=module.channels_last))
+        loss = module.nn.functional.cross_entropy(given, labels[chosen])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
