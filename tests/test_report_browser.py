@@ -189,7 +189,8 @@ def test_no_width_scrolls_sideways(
         _draw_all(chromium)
         wide = chromium.eval(
             "[...document.querySelectorAll('body *')].filter((e) =>"
-            f" e.getBoundingClientRect().right > {width} + 1 && !e.closest('.scroll, nav, svg, pre')"
+            f" e.getBoundingClientRect().right > {width} + 1"
+            " && !e.closest('.scroll, nav, svg, pre')"
             " && getComputedStyle(e).position !== 'absolute')"
             ".map((e) => e.outerHTML.slice(0, 90))"
         )

@@ -9,6 +9,7 @@ from random import Random
 import msgspec
 
 from fakes.latency_samples import a_case, a_measurement
+from fakes.summaries import measured
 from qbench import stats
 from qbench.records import (
     Case,
@@ -17,6 +18,7 @@ from qbench.records import (
     DeviceState,
     Failure,
     Measurement,
+    Metric,
     Origin,
     Outcome,
     Placement,
@@ -32,6 +34,7 @@ from qbench.records import (
     Tier,
     UnitNodes,
 )
+from qbench.report.comparison import ComparedPair, Comparison, SideInfo
 from qbench.report.html import Content, Session
 from qbench.report.row import Row
 from qbench.store import Session as Stored
@@ -132,6 +135,63 @@ def a_session(
         ),
     )
     return Session(name=name, info=info, plan=plan, records=tuple(records), rows=tuple(rows))
+
+
+def a_comparison() -> Comparison:
+    """One case slower, one faster, one refused."""
+    slow, fast = measured([2000 + n for n in range(10)]), measured([1000 + n for n in range(10)])
+    pairs = []
+    for label, baseline, candidate in (("slower", fast, slow), ("faster", slow, fast)):
+        found = stats.ratio(candidate, baseline, interleaved=False)
+        sides = [
+            (stats.Measured(session="s", summary=summary, device=None, tools=()),)
+            for summary in (baseline, candidate)
+        ]
+        pairs.append(ComparedPair(label=label, baseline=sides[0], candidate=sides[1], result=found))
+    refusal = stats.Refusal(candidate="a", baseline="b", reason="origins differ <here>")
+    pairs.append(ComparedPair(label="refused", baseline=(), candidate=(), result=refusal))
+    side = SideInfo(asked="x|y", sessions=())
+    return Comparison(
+        baseline=side,
+        candidate=side,
+        metric=Metric.P50,
+        margin_ratio=0.02,
+        across=(),
+        differing=(),
+        pairs=tuple(pairs),
+    )
+
+
+def repeated(content: Content, times: int) -> Content:
+    """The same session with every model `times` times, under names of their own: a large report
+    without the statistics of so many runs."""
+    (session,) = content.sessions
+    cases: list[Case] = []
+    records: list[RunRecord] = []
+    rows: list[Row] = []
+    for number in range(times):
+        for row in session.rows:
+            case = row.summary.case
+            new = msgspec.structs.replace(
+                case, case_id=f"{number}-{case.case_id}", model=f"{case.model}_{number}"
+            )
+            cases.append(new)
+            rows.append(
+                msgspec.structs.replace(row, summary=msgspec.structs.replace(row.summary, case=new))
+            )
+        records += [
+            msgspec.structs.replace(
+                r, case_id=f"{number}-{r.case_id}", sequence=len(records) + r.sequence
+            )
+            for r in session.records
+        ]
+    large = msgspec.structs.replace(
+        session,
+        plan=msgspec.structs.replace(session.plan, cases=tuple(cases)),
+        records=tuple(records),
+        rows=tuple(rows),
+    )
+    return msgspec.structs.replace(content, sessions=(large,))
 
 
 def stored(session: Session, root: Path) -> Stored:
