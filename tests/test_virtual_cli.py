@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from fakes.virtual_phones import Adb, adb_of
-from qbench.adb.connecting import wait_until_usable
+from fakes.virtual_phones import Adb, adb_of, wait_until_accepted
 from qbench.adb.device import AdbDevice
 from qbench.adb.listing import list_devices
 from qbench.cli.virtual import virtual
 from qbench.clock import SystemClock
-from qbench.errors import InputError, NoDeviceError, UnauthorizedError
+from qbench.errors import InputError, NoDeviceError
 from qbench.virtual import instances
 from qbench.virtual.catalogue import FAULTS
 from qbench.virtual.schedule import load_schedule
@@ -182,12 +180,7 @@ def test_every_fault_strikes_by_command_and_by_schedule(adb: Adb, tmp_path: Path
         if name != "kill":  # at the end of the schedule's test
             said = qbench_virtual("fault", serial, name, *([] if value is None else [str(value)]))
             assert said.output == f"{serial}: {name}\n"
-    clock = SystemClock()
-    while True:  # a key that is accepted at once is told as unauthorized for a moment
-        with contextlib.suppress(UnauthorizedError):
-            wait_until_usable(AdbDevice(address, adb.server), timeout_s=60)
-            break
-        clock.sleep_s(0.05)
+    wait_until_accepted(AdbDevice(address, adb.server))
 
     schedule.write_text("\n".join(lines))
     said = qbench_virtual("fault", serial, "--schedule", str(schedule))
@@ -196,5 +189,6 @@ def test_every_fault_strikes_by_command_and_by_schedule(adb: Adb, tmp_path: Path
     assert ("kill", {}) in [(op, arguments) for _, op, arguments in entries]
     schedule.write_text("- {at_s: 0, fault: kill}")
     qbench_virtual("fault", serial, "--schedule", str(schedule))
+    clock = SystemClock()
     while instances.running():
         clock.sleep_s(0.01)

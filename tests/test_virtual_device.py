@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from fakes.adb_servers import adb_server
-from fakes.virtual_phones import Adb, Phone, adb_of, descendants, phone
+from fakes.virtual_phones import (
+    Adb,
+    Phone,
+    adb_of,
+    descendants,
+    phone,
+    wait_until_accepted,
+)
 from qbench.adb.connecting import connect_tcp, disconnect_tcp, wait_until_usable
 from qbench.adb.deadline import Deadline
 from qbench.adb.listing import list_devices
@@ -317,7 +324,7 @@ def test_an_unknown_key_waits_until_somebody_agrees(adb: Adb) -> None:
             locked.device.run("true", timeout_s=60)
         assert "accept this computer's key" in (caught.value.hint or "")
         locked.ask("authorize")
-        wait_until_usable(locked.device, timeout_s=60)
+        wait_until_accepted(locked.device)
         disconnect_tcp(adb.server, locked.serial)
         connect_tcp(adb.server, locked.serial)  # the key is remembered
         assert locked.shell("echo in") == "in"

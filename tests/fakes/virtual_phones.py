@@ -12,9 +12,10 @@ import msgspec
 import pytest
 
 from fakes.adb_servers import adb_server, programs, skip_without_userland
-from qbench.adb.connecting import connect_tcp
+from qbench.adb.connecting import connect_tcp, wait_until_usable
 from qbench.adb.device import AdbDevice
 from qbench.adb.server import AdbServer
+from qbench.errors import UnauthorizedError
 from qbench.virtual import instances
 from qbench.virtual.config import Instance
 from qbench.virtual.start import describe, start
@@ -83,6 +84,21 @@ def phone(adb: Adb, serial: str, *, is_connected: bool = True, **changes: Any) -
     finally:
         if serial in {each.serial for each in instances.running()}:
             instances.stop(serial)
+
+
+def wait_until_accepted(device: AdbDevice, timeout_s: float = 60.0) -> None:
+    """Until a device that has just accepted a key is usable: it is told as unauthorized for a
+    moment more, which for qbench is somebody who has not agreed."""
+    end_s = device.clock.monotonic_s() + timeout_s
+    while True:
+        try:
+            wait_until_usable(device, timeout_s=timeout_s)
+        except UnauthorizedError:
+            if device.clock.monotonic_s() > end_s:
+                raise
+            device.clock.sleep_s(0.05)
+        else:
+            return
 
 
 def descendants(pid: int) -> list[int]:

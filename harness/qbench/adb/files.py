@@ -106,8 +106,12 @@ def _send(
     known_sha256: str | None,
 ) -> str:
     """Send, and return the shell condition that tells whether it arrived as it was."""
-    _transfer(device, origin, part, mode, deadline, on_progress)
-    return _has_hash(part, known_sha256 or sha256_of(origin.open))
+    if known_sha256 is not None:
+        _transfer(device, origin, part, mode, deadline, on_progress)
+        return _has_hash(part, known_sha256)
+    with SourceHash(origin.open, max(origin.size_bytes, 1)) as ours:  # in one block
+        _transfer(device, origin, part, mode, deadline, on_progress)
+        return _has_hash(part, ours.block(0) or sha256_of(origin.open))
 
 
 def _send_checking(

@@ -81,6 +81,8 @@ class SourceHash(_InThread):
             size: int = stream.readinto(piece[: min(left_bytes, _PIECE_BYTES)])  # type: ignore[attr-defined]
             if not size:
                 break
+            if self._is_stopped:
+                return ""
             digest.update(piece[:size])
             left_bytes -= size
         return digest.hexdigest() if left_bytes < self._block_bytes else ""
