@@ -16,7 +16,7 @@ import pytest
 import xmlschema
 from markdown_it import MarkdownIt
 
-from fakes.reports import HOSTILE, a_comparison, a_content
+from fakes.reports import HOSTILE, a_comparison, a_content, judged
 from qbench.cli import simulating
 from qbench.records import Delegate, Origin
 from qbench.report import (
@@ -32,6 +32,7 @@ from qbench.report import (
     trace,
 )
 from qbench.report.row import Row
+from qbench.stats import Kept
 
 SCHEMAS = Path(__file__).parent / "schemas"
 
@@ -118,24 +119,22 @@ def test_the_published_schema_is_that_of_this_version() -> None:
 
 def test_junit_fits_its_schema_whatever_the_names() -> None:
     content = a_content((*HOSTILE, "\x00\x1b[31m\ud800"), runs=2, title="\x07 ")
-    judged = [
-        junit.Judged("case", "p50 <= 8 ms", False, "9 ms"),
-        junit.Judged("case", "p90 <= 8 ms", None, "no p90 was told"),
-        junit.Judged("case", "init <= 8 ms", True, "7 ms"),
-    ]
-    text = junit.render(content.sessions, judged, a_comparison())
+    text = junit.render((judged(content),), a_comparison())
     schema = xmlschema.XMLSchema(SCHEMAS / "junit.xsd")
     schema.validate(text)
 
 
 def test_junit_counts_what_failed_and_what_was_skipped() -> None:
     content = a_content()
-    judged = [junit.Judged("c", "p50 <= 8 ms", False, "9 ms")]
-    root = ElementTree.fromstring(junit.render(content.sessions, judged, a_comparison()))
-    cases, budgets, compared = root
+    session = judged(content)
+    root = ElementTree.fromstring(junit.render((session,), a_comparison()))
+    cases, compared = root
     failed = sum(row.summary.failed_runs > 0 for row in _rows(content))
-    assert (cases.get("errors"), cases.get("failures")) == (str(failed), "0")
-    assert budgets.get("failures") == "1"
+    broken = sum(check.status is Kept.BROKEN for check in session.checks)
+    unknown = sum(check.status is Kept.UNKNOWN for check in session.checks)
+    assert broken > 0 < unknown
+    assert (cases.get("errors"), cases.get("failures")) == (str(failed), str(broken))
+    assert cases.get("skipped") == str(unknown)
     assert (compared.get("failures"), compared.get("skipped")) == ("1", "1")
     for suite in root:
         assert suite.get("tests") == str(len(suite.findall("testcase")))
@@ -182,7 +181,9 @@ _TABLE_TAGS = set(
 
 def test_markdown_leads_with_what_changed_and_says_what_is_simulated() -> None:
     content = a_content()
-    text = markdown.render(content.title, _rows(content), a_comparison())
+    checks = judged(content).checks
+    text = markdown.render(content.title, _rows(content), a_comparison(), checks)
+    assert "budget broken: p50 <= 5 ms" in text
     assert text.index("**slower**") < text.index("| model |")
     assert "SIMULATED: computed, not measured" in text
     assert "**CPU, not nnapi**" in text

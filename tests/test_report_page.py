@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.reports import HOSTILE, a_comparison, a_content, repeated
+from fakes.reports import HOSTILE, a_comparison, a_content, judged, repeated
 from qbench.records import Origin, Proof, Stability, Taint, Tier
 from qbench.report import html
 from qbench.report.html import markup, words
@@ -127,6 +127,15 @@ def test_a_page_of_ten_thousand_runs_stays_below_eight_megabytes(runs: int, time
     content = repeated(a_content(runs=runs), times)
     assert len(content.sessions[0].records) >= 10_000
     assert len(html.render(content).encode()) <= MOST_BYTES
+
+
+def test_budgets_are_told_and_broken_ones_in_the_summary() -> None:
+    content = a_content()
+    page = html.render(msgspec.structs.replace(content, sessions=(judged(content),)))
+    text = _read(page).text
+    assert re.search(r"Summary .* \d+ budgets broken", text)
+    assert "p50 <= 5 ms broken" in text
+    assert "mobilenet_v1-int8-nnapi-t4@sd865 delegated broken" in text
 
 
 def test_changes_against_a_baseline_are_drawn_and_told() -> None:

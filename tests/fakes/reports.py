@@ -12,6 +12,7 @@ from fakes.latency_samples import a_case, a_measurement
 from fakes.summaries import measured
 from qbench import stats
 from qbench.records import (
+    Budget,
     Case,
     Delegate,
     DeviceInfo,
@@ -160,6 +161,17 @@ def a_comparison() -> Comparison:
         differing=(),
         pairs=tuple(pairs),
     )
+
+
+def judged(content: Content) -> Session:
+    """Its session with budgets that are kept, broken and not known."""
+    (session,) = content.sessions
+    budgets = (
+        Budget(cases="*", text="p50 <= 5 ms", metric=Metric.P50, at_most=5000),
+        Budget(cases="*nnapi*", text="delegated"),
+    )
+    checks = stats.check_budgets(budgets, [row.summary for row in session.rows])
+    return msgspec.structs.replace(session, checks=checks)
 
 
 def repeated(content: Content, times: int) -> Content:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from qbench import __version__, modelfile, profiles, simulator
+from qbench import __version__, modelfile, profiles, simulator, stats
 from qbench.cli import perform, reporting_sustained, simulating
 from qbench.clock import Clock
 from qbench.errors import QBenchError, StoreError
@@ -51,12 +51,14 @@ def content(
 
 def _session(session: Session) -> html.Session:
     plan, records = session.plan(), session.records()
+    rows = perform.rows(plan, records)
     return html.Session(
         name=session.folder.resolve().name,
         info=session.info(),
         plan=plan,
         records=tuple(records),
-        rows=tuple(perform.rows(plan, records)),
+        rows=tuple(rows),
+        checks=stats.check_budgets(plan.budgets, [row.summary for row in rows]),
         looks=_looks(session, records, {case.case_id: case for case in plan.cases}),
     )
 

@@ -65,14 +65,15 @@ def _text(form: str, content: html.Content, per: str) -> str:
     rows = [row for session in content.sessions for row in session.rows]
     match form:
         case "markdown":
-            return markdown.render(content.title, rows, content.comparison)
+            checks = [check for session in content.sessions for check in session.checks]
+            return markdown.render(content.title, rows, content.comparison, checks)
         case "csv":
             return csv.render(*_flat(content, per))
         case "json":
             infos = [session.info for session in content.sessions]
             return document.render(content.made_at, content.qbench_version, infos, _cases(content))
         case "junit":
-            return junit.render(content.sessions, comparison=content.comparison)
+            return junit.render(content.sessions, content.comparison)
         case "benchmark-action":
             return benchmark_action.render(_told_once(rows))
         case "bencher":

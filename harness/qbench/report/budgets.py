@@ -31,7 +31,7 @@ def line_of(check: BudgetCheck) -> str:
     """`budget broken: p50 <= 8 ms: 8.31 ms [case]`."""
     words = f"budget {check.status}: {check.budget.text}"
     if check.value is not None:
-        words += f": {_shown(check.budget.metric, check.value)}"
+        words += f": {value_of(check)}"
     if check.is_sure is False:
         words += ", and its interval holds the limit: more runs would tell"
     return f"{words} [{check.case_id}]"
@@ -52,7 +52,11 @@ def to_builtins(checks: Sequence[BudgetCheck]) -> list[dict[str, Any]]:
     ]
 
 
-def _shown(metric: Metric | None, value: float) -> str:
+def value_of(check: BudgetCheck) -> str:
+    """With its unit; `-` where it was not told."""
+    value, metric = check.value, check.budget.metric
+    if value is None:
+        return "-"
     if metric is Metric.MEMORY:
         return format_bytes(round(value))
     return f"{value:g}" if metric is Metric.PARTITIONS else format_us(value)

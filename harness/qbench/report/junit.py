@@ -7,14 +7,15 @@ error is a case without a number, a failure a budget or a comparison that was no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 from xml.etree import ElementTree as Tree
 
 from qbench.records import Summary
+from qbench.report import budgets
 from qbench.report.comparison import ComparedPair, Comparison
 from qbench.report.html.content import Session
-from qbench.stats import Ratio
+from qbench.stats import BudgetCheck, Kept, Ratio
 from qbench.units import printable
 
 
@@ -27,32 +28,16 @@ class Test(NamedTuple):
     problem: tuple[str, str, str] | None = None
 
 
-class Judged(NamedTuple):
-    """A budget's verdict on one case, in words. `is_kept` None: it could not be judged."""
-
-    case_id: str
-    budget: str
-    is_kept: bool | None
-    words: str
-
-
-def render(
-    sessions: Sequence[Session],
-    judged: Iterable[Judged] = (),
-    comparison: Comparison | None = None,
-) -> str:
-    """One suite per session, one for budgets and one for the comparison where there are such."""
+def render(sessions: Sequence[Session], comparison: Comparison | None = None) -> str:
+    """One suite per session, with its budgets, and one for the comparison if there is one."""
     root = Tree.Element("testsuites")
     suites = [
         (session.name, session.info.created_at, _host(session), _cases(session))
         for session in sessions
     ]
-    began = sessions[0].info.created_at
-    budgets = [_budget(one) for one in judged]
-    if budgets:
-        suites.append(("budgets", began, _host(sessions[0]), budgets))
     if comparison is not None:
-        suites.append(("comparison", began, _host(sessions[0]), _pairs(comparison)))
+        at = sessions[0].info.created_at
+        suites.append(("comparison", at, _host(sessions[0]), _pairs(comparison)))
     for number, (name, at, host, tests) in enumerate(suites):
         _suite(root, number, name, at, host, tests)
     Tree.indent(root)
@@ -62,7 +47,8 @@ def render(
 
 
 def _cases(session: Session) -> list[Test]:
-    return [_case(row.summary) for row in session.rows]
+    cases = [_case(row.summary) for row in session.rows]
+    return cases + [_budget(check) for check in session.checks]
 
 
 def _case(s: Summary) -> Test:
@@ -76,13 +62,13 @@ def _case(s: Summary) -> Test:
     return Test("cases", s.case.case_id, time_s, problem)
 
 
-def _budget(one: Judged) -> Test:
+def _budget(check: BudgetCheck) -> Test:
     problem = None
-    if one.is_kept is None:
-        problem = ("skipped", "", one.words)
-    elif not one.is_kept:
-        problem = ("failure", "budget", one.words)
-    return Test("budgets", f"{one.case_id}: {one.budget}", 0.0, problem)
+    if check.status is Kept.BROKEN:
+        problem = ("failure", "budget", budgets.line_of(check))
+    elif check.status is Kept.UNKNOWN:
+        problem = ("skipped", "", budgets.line_of(check))
+    return Test("budgets", f"{check.case_id}: {check.budget.text}", 0.0, problem)
 
 
 def _pairs(comparison: Comparison) -> list[Test]:

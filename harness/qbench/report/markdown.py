@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qbench.records import Summary
+from qbench.report import budgets
 from qbench.report.comparison import Comparison
 from qbench.report.html.words import ORIGINS, VERDICTS, many, ran_on
 from qbench.report.remarks import remarks
 from qbench.report.row import Row
-from qbench.stats import Ratio
+from qbench.stats import BudgetCheck, Kept, Ratio
 from qbench.units import format_ms, printable
 
 # GitHub refuses comments of more than 65,536 characters.
@@ -18,12 +19,19 @@ _OPEN_UP_TO = 20  # rows that are shown without a click
 _MOST_REMARKS = 30
 
 
-def render(title: str, rows: Sequence[Row], comparison: Comparison | None = None) -> str:
+def render(
+    title: str,
+    rows: Sequence[Row],
+    comparison: Comparison | None = None,
+    checks: Sequence[BudgetCheck] = (),
+) -> str:
     """Cases that need attention come first; if not all fit, the last line says how many are
     missing."""
     head = [f"### {code(title)}", "", _count(rows), ""]
     if comparison is not None:
         head += [*_changes(comparison), ""]
+    if checks:
+        head += [*_budgets(checks), ""]
     tail = _remarks([row.summary for row in rows])
     room = MOST_CHARACTERS - sum(len(line) + 1 for line in (*head, *tail)) - 400
     ordered = sorted(rows, key=lambda row: -_attention(row.summary))
@@ -130,6 +138,16 @@ def _changes(comparison: Comparison) -> list[str]:
         told.append(f"| {code(pair.label)} | {word} | {change} | {span} |")
     if len(changed) > _MOST_REMARKS:
         told += ["", f"and {len(changed) - _MOST_REMARKS} more"]
+    return told
+
+
+def _budgets(checks: Sequence[BudgetCheck]) -> list[str]:
+    broken = [check for check in checks if check.status is not Kept.KEPT]
+    kept = len(checks) - len(broken)
+    told = [f"**{kept} of {many(len(checks), 'budget')} kept**"]
+    told += [f"- {code(budgets.line_of(check))}" for check in broken[:_MOST_REMARKS]]
+    if len(broken) > _MOST_REMARKS:
+        told.append(f"- and {len(broken) - _MOST_REMARKS} more")
     return told
 
 

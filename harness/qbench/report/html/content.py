@@ -12,6 +12,7 @@ from qbench.report.comparison import Comparison
 from qbench.report.row import Row
 from qbench.report.simulation import Answer
 from qbench.report.sustained import Ahead, Curve
+from qbench.stats import BudgetCheck
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     records: tuple[RunRecord, ...]
     rows: tuple[Row, ...]
+    checks: tuple[BudgetCheck, ...] = ()
     looks: dict[str, tuple[Look, ...]] = {}  # by device, while runs went on
 
 

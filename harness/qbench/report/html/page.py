@@ -11,6 +11,7 @@ from qbench.report.html.content import Content, lines
 from qbench.report.html.markup import Html, join, tag
 from qbench.report.html.sections import (
     agreement,
+    budgets,
     changes,
     distribution,
     front,
@@ -31,6 +32,7 @@ from qbench.units import printable
 _SECTIONS = (
     summary,
     changes,
+    budgets,
     results,
     latency,
     speedup,

@@ -19,6 +19,7 @@ from qbench.report.html.words import (
     many,
     ran_on,
 )
+from qbench.stats import Kept
 from qbench.units import format_ms, printable
 
 _CARDS = 12
@@ -36,7 +37,7 @@ def render(content: Content, lines: Sequence[Line]) -> Html:
         "summary",
         "Summary",
         tag("p", _where_from(content, lines), cls="lead"),
-        _concerns(lines),
+        _concerns(content, lines),
         cards if best else None,
         more,
     )
@@ -66,7 +67,7 @@ def _where_from(content: Content, lines: Sequence[Line]) -> str:
     return "; ".join(told) + "."
 
 
-def _concerns(lines: Sequence[Line]) -> Html | None:
+def _concerns(content: Content, lines: Sequence[Line]) -> Html | None:
     """What a reader must not overlook, worst first."""
     failed = [line for line in lines if line.summary.failed_runs]
     waiting = [line for line in lines if not line.summary.runs]
@@ -78,6 +79,9 @@ def _concerns(lines: Sequence[Line]) -> Html | None:
         if line.summary.verdict not in (None, Stability.STABLE, Stability.TOO_FEW)
     ]
     told = []
+    broken = [c for s in content.sessions for c in s.checks if c.status is Kept.BROKEN]
+    if broken:
+        told.append(("bad", f"{many(len(broken), 'budget')} broken.", "budgets"))
     if failed:
         told.append(("bad", f"{many(len(failed), 'case')} had runs that failed.", "remarks"))
     if waiting:
