@@ -162,10 +162,13 @@ def unknown_sizes(model: ModelInfo) -> int:
 
 def _fuse(graph: Graph, ops: list[OpInfo], unit: ComputeUnit) -> list[list[OpInfo]]:
     """Groups of operators that become one kernel, in the order of their first operators."""
+    joiners = _JOINERS[unit]
+    if not joiners:
+        return [[op] for op in ops]
     groups: list[list[OpInfo]] = []
     home: dict[int, list[OpInfo]] = {}  # tensor -> the group that writes it
     for op in ops:
-        group = _host(graph, op, unit, home)
+        group = _host(graph, op, unit, home) if op.name in joiners else None
         if group is None:
             group = []
             groups.append(group)
@@ -179,8 +182,6 @@ def _host(
     graph: Graph, op: OpInfo, unit: ComputeUnit, home: dict[int, list[OpInfo]]
 ) -> list[OpInfo] | None:
     """The group that `op` becomes part of, None if it begins one of its own."""
-    if op.name not in _JOINERS[unit]:
-        return None
     written = [t for t in op.inputs if t in home]
     latest = max(written, key=lambda t: home[t][-1].index, default=None)
     if latest is None or graph.readers[latest] != 1 or latest not in home[latest][-1].outputs:
