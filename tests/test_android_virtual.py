@@ -231,6 +231,25 @@ def test_a_full_device_is_told_and_what_was_done_is_collected_later(lab: Virtual
     assert lab.look() == lab.before
 
 
+def test_a_disk_that_turns_read_only_is_told_and_the_rest_is_run_later(lab: VirtualLab) -> None:
+    runs = lab.runs(GPU, repetitions=3)
+
+    def freeze_in_the_middle() -> None:
+        with lab.backend(runs, session="frozen", cool_least_s=3.0) as backend:
+            backend.run(runs[0][1])
+            lab.later(0, "read-only").join()  # the runner's files are open
+            for _, case in runs[1:]:
+                backend.run(case)
+
+    with pytest.raises(DeviceStorageError, match="Read-only file system") as caught:
+        freeze_in_the_middle()
+    assert "restart the device" in (caught.value.hint or "")
+    lab.later(0, "writable").join()
+    restore(lab.phone.device)
+    assert len(_numbers([*told(lab.perform(runs[1:], session="frozen"))])) == 2
+    assert lab.look() == lab.before
+
+
 HOST = """
 import sys
 from pathlib import Path

@@ -26,6 +26,7 @@ _REQUEST = struct.Struct("<4sI")
 _STAT_V1 = struct.Struct("<4sIII")
 _STAT_V2 = struct.Struct("<4sIQQIIIIQqqq")
 _STORAGE_REASONS = ("No space left", "Read-only file system", "Disk quota", "Input/output error")
+_DAMAGED_REASON = "Read-only file system"
 _REGULAR_FILE = 0o100000
 
 
@@ -157,7 +158,8 @@ def _encode_path(name: bytes, path: str, suffix: bytes = b"") -> bytes:
 def _failure(raw: bytes) -> CommandError | DeviceStorageError:
     reason = raw.decode("utf-8", "replace").strip() or "failed, with no reason given"
     if any(known in reason for known in _STORAGE_REASONS):
-        return DeviceStorageError(
-            f"adb: {reason}", hint="make room on the device: qbench devices clean"
-        )
+        hint = "make room on the device: qbench devices clean"
+        if _DAMAGED_REASON in reason:
+            hint = "Android turned its storage read-only, as after an error: restart the device"
+        return DeviceStorageError(f"adb: {reason}", hint=hint)
     return CommandError(f"adb: {reason}")
