@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "quantize": ("quantize", "quantize", "Make an fp32 model dynamic, fp16 or int8."),
     "evaluate": ("evaluate", "evaluate", "Grade models on labelled images."),
     "analyze": ("analyze", "analyze", "See what quantization did inside a network."),
+    "study": ("study", "study", "Train, quantize and compare the case study's networks."),
     "read-log": ("read_log", "read_log", "Read a saved log of benchmark_model by itself."),
     "virtual": ("virtual", "virtual", "Start, stop and break virtual Android devices."),
     "doctor": ("doctor", "doctor", "Examine adb and attached devices; say what fixes them."),

@@ -11,8 +11,10 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from qbench.cli.evaluating import Answers
     from qbench.pipeline.analysis.examination import Examination
     from qbench.pipeline.analysis.front import Timing
+    from qbench.pipeline.data import DataSet
     from qbench.pipeline.evaluation import Grade
 
 
@@ -27,13 +29,23 @@ def examine(
     jobs: int | None,
 ) -> Examination:
     from qbench.cli import evaluating
+
+    graded = evaluating.perform(names, precisions, root, split, positive, input_range, jobs)
+    return look(graded, split, input_range, device)
+
+
+def look(
+    graded: tuple[DataSet, Answers, tuple[Grade, ...]],
+    split: str,
+    input_range: tuple[float, float],
+    device: str,
+) -> Examination:
+    """What is inside models that have been graded already."""
     from qbench.cli.counting import counting
     from qbench.pipeline.analysis import examination, front
     from qbench.pipeline.classifier import InputRange
 
-    data, answers, grades = evaluating.perform(
-        names, precisions, root, split, positive, input_range, jobs
-    )
+    data, answers, grades = graded
     spots = front.spots(grades, [*_here(grades), *_simulated(grades, device)])
     with counting("models looked into") as progress:
         return examination.examine(

@@ -206,6 +206,40 @@ def front(spots: Sequence[Spot]) -> Any:
     return figure
 
 
+def bars(spots: Sequence[Spot]) -> Any:
+    """Inference time per network and scheme, a bar per place; hatched: simulated. An asterisk: a
+    delegate was asked for and everything ran on the CPU."""
+    figure = _figure("inference time", height=480)
+    for number, place in enumerate(dict.fromkeys(spot.timing.place for spot in spots)):
+        of_it = [spot for spot in spots if spot.timing.place == place]
+        times = [spot.timing.p50_us / 1000 for spot in of_it]
+        bands = [spot.timing.band for spot in of_it]
+        figure.add_bar(
+            x=[
+                [spot.grade.subject.network for spot in of_it],
+                [str(spot.grade.subject.precision) for spot in of_it],
+            ],
+            y=times,
+            name=escape(place),
+            text=["*" if spot.timing.cpu_fallback else "" for spot in of_it],
+            textposition="outside",
+            hovertext=[escape(_told(spot)) for spot in of_it],
+            hovertemplate="%{hovertext}<br>%{y:.3g} ms<extra></extra>",
+            error_y=_bars(times, [(b.low / 1000, b.high / 1000) if b else None for b in bands]),
+            marker={
+                "color": CLASS_COLOURS[number % len(CLASS_COLOURS)],
+                "pattern": {
+                    "shape": "/" if of_it[0].timing.origin is Origin.SIMULATED else "",
+                    "fgopacity": 0.6,
+                },
+            },
+        )
+    figure.update_yaxes(title="ms (log scale)", type="log")
+    figure.update_layout(barmode="group", legend={"y": 1.02, "yanchor": "bottom"})
+    figure.update_layout(margin={"t": 96})
+    return figure
+
+
 def _percent(spot: Spot) -> tuple[float, float] | None:
     interval = spot.grade.accuracy.interval
     return (100 * interval.low, 100 * interval.high) if interval else None

@@ -41,6 +41,7 @@ def charts(of: Examination) -> Charts:
             found.append((f"noise-{network}", figures.noise(title, noisy)))
     if of.spots:
         found.append(("front", figures.front(of.spots)))
+        found.append(("time", figures.bars(of.spots)))
     return found
 
 
@@ -106,6 +107,11 @@ def _body(of: Examination, drawn: Charts) -> Iterator[str]:
     if of.spots:
         yield "<h2>Accuracy, latency and size</h2>" + _origins(of)
         yield _grid(drawn, "front", wide=True)
+        yield (
+            "<h2>Inference time</h2><p>Hatched bars are SIMULATED, whiskers are their 90 % band; "
+            "an asterisk: the delegate took nothing, and the CPU ran it all.</p>"
+        )
+        yield _grid(drawn, "time", wide=True)
 
 
 def _grid(drawn: Charts, start: str, wide: bool = False) -> str:

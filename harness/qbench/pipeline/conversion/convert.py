@@ -116,7 +116,7 @@ def convert(
         info = modelfile.read(made)
         refuse_nan(info)
         say("comparing answers")
-        check = _compare(source, made, Path(scratch), tolerance)
+        check = compare(source, made, Path(scratch), tolerance)
         content = made.read_bytes()
     said = result.said or {}
     out = output_path(source, said.get("arch"), folder)
@@ -141,7 +141,11 @@ def convert(
     )
 
 
-def _compare(source: Path, made: Path, scratch: Path, tolerance: float) -> Check:
+def compare(source: Path, made: Path, scratch: Path, tolerance: float) -> Check:
+    """The answers in `scratch` against those of `made` to the images in `scratch`.
+
+    Raises ModelFileError when they differ by more than `tolerance`, or in any class.
+    """
     import numpy as np
 
     images = np.load(scratch / worker.IMAGES)

@@ -73,23 +73,23 @@ def root(environ: Mapping[str, str] = os.environ) -> Path:
     return cache_dir(environ).parent / "envs"
 
 
-def folder(name: str, environ: Mapping[str, str] = os.environ) -> Path:
+def folder(name: str, recipe: Recipe, environ: Mapping[str, str] = os.environ) -> Path:
     """Where environment `name` lies: another recipe or Python is another folder."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    content = "\n".join((version, *RECIPES[name].requirements))
+    content = "\n".join((version, *recipe.requirements))
     return root(environ) / f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
-def python(name: str, say: Callable[[str], None]) -> Path:
+def python(name: str, say: Callable[[str], None], recipes: Mapping[str, Recipe] = RECIPES) -> Path:
     """The interpreter that has recipe `name`'s modules: this one, or that of an environment,
     which is made if it is not there. `say` is told what takes minutes.
 
     Raises InputError when it cannot be made.
     """
-    recipe = RECIPES[name]
+    recipe = recipes[name]
     if all(_is_here(module) for module in recipe.modules):
         return Path(sys.executable)
-    path = folder(name)
+    path = folder(name, recipe)
     program = path / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if (path / _READY).is_file() and program.is_file():
         return program

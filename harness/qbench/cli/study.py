@@ -1,0 +1,50 @@
+"""qbench study: the case study in one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option(
+    "--out", type=_PATH, required=True, help="Folder of the study; goes on if it is there."
+)
+@click.option("--quick", is_flag=True, help="Small images, few of them, one epoch: a smoke test.")
+@click.option("--data", "root", type=_PATH, help="Your images. Default: SYNTHETIC ones are drawn.")
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    type=click.Choice(["vgg16", "googlenet", "resnet34", "small"]),
+    help="May be given several times. Default: the study's three.",
+)
+@click.option("--epochs", type=click.IntRange(1), help="Default: 500 (quick: 1; small: 25).")
+@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Default: 1e-4 (quick: 1e-3).")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--device", "-d", default="sd865", show_default=True, help="Whose latencies are SIMULATED."
+)
+@click.option("--threads", type=click.IntRange(1), help="Of training. Default: one per processor.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes of evaluating.")
+def study(
+    out: Path,
+    quick: bool,
+    root: Path | None,
+    networks: tuple[str, ...],
+    epochs: int | None,
+    lr: float | None,
+    seed: int,
+    device: str,
+    threads: int | None,
+    jobs: int | None,
+) -> None:
+    """Train, convert, quantize, evaluate and analyze each network in four schemes, with simulated
+    latencies on CPU, GPU and NPU beside this host's. What is in --out already is not done again.
+    Needs the extras `torch` and `quantize`."""
+    from qbench.cli.studying import Study
+
+    Study(out, quick, root, networks, epochs, lr, seed, device, threads, jobs).perform()
