@@ -103,6 +103,7 @@ def test_modules_that_are_here_need_no_environment() -> None:
     assert environments.python("here", silent, recipes) == HERE
 
 
+@pytest.mark.heavy  # makes a virtual environment
 def test_what_pip_cannot_install_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     missing = str(tmp_path / "no-such-package.whl")
     recipes = {"x": environments.Recipe((missing,), ("no_such_module",), "nothing")}
