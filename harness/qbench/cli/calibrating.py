@@ -63,7 +63,7 @@ def plan(wanted: Wanted) -> Plan:
         profile=target.profile.name,
         path=str(target.path),
         singles=sum(not q.is_network for q in asked),
-        networks=sum(q.is_network for q in asked),
+        networks=len({(q.name, q.dtype, q.threads) for q in asked if q.is_network}),
         runs=len(measure.schedule(asked)),
         expected_s=round(measure.expected_s(asked)),
         budget_s=wanted.budget_s,

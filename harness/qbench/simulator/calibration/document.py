@@ -81,7 +81,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was measured of one model: the mean of the faster half of its invokes, and how long the
-    run waited for a processor, in parts of its time on it (None: the system does not tell)."""
+    run waited for a processor, in parts of its time on it (None: the system does not tell).
+    `repetition`: networks are measured several times, each in a process of its own."""
 
     name: str
     dtype: Dtype
@@ -90,6 +91,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     invokes: int
     wait_ratio: float | None = None
     is_network: bool = False
+    repetition: int = 0
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

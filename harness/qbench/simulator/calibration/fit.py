@@ -35,6 +35,7 @@ _PRODUCT_TILES = {
     ),
 }
 _PRODUCT_TILES[Dtype.DYNAMIC] = _PRODUCT_TILES[Dtype.INT8]
+_WINDOW = "window"  # matrix products of convolutions with a window
 _CHANNEL_TILES = (4, 8, 16, 32)
 # Fits that differ less than this tell nothing about tiles.
 _BETTER_RATIO = 0.97
@@ -128,8 +129,9 @@ def row_of(described: Described) -> Row:
 def tiles_of(profile: DeviceProfile) -> dict[Dtype, Tiles]:
     """What the profile says, for data types whose tiles nobody has measured."""
     core = profile.cpu.core_types[profile.cpu.clusters[0].core_type]
-    fp32 = Tiles(product=core.fp32_tile or (4, 8, 1), depthwise_channels=8)
-    int8 = Tiles(product=core.int8_tile or (4, 16, 4), depthwise_channels=16)
+    product, product8 = core.fp32_tile or (4, 8, 1), core.int8_tile or (4, 16, 4)
+    fp32 = Tiles(product=product, window=product, depthwise_channels=8)
+    int8 = Tiles(product=product8, window=product8, depthwise_channels=16)
     return {Dtype.FP32: fp32, Dtype.INT8: int8, Dtype.DYNAMIC: int8, Dtype.FP16: fp32}
 
 
@@ -138,7 +140,7 @@ def _tiles(
 ) -> dict[Dtype, Tiles]:
     """The profile's own tiles, unless others explain matrix products and depthwise better."""
     tiles = tiles_of(profile)
-    for kind in (MATMUL, DEPTHWISE):
+    for kind in (MATMUL, _WINDOW, DEPTHWISE):
         mine = [s for s in singles if _is_of(s, kind, profile, caches, tiles)]
         if len(mine) < _LEAST_SINGLES:
             continue
@@ -153,7 +155,12 @@ def _tiles(
 
 def _candidates(own: Tiles, dtype: Dtype, kind: str) -> list[Tiles]:
     if kind == MATMUL:
-        return [msgspec.structs.replace(own, product=t) for t in _PRODUCT_TILES[dtype]]
+        tiles = _PRODUCT_TILES[dtype]
+        return [msgspec.structs.replace(own, product=t, window=t) for t in tiles]
+    if kind == _WINDOW:
+        rows, columns, depth = own.product
+        wide = [(rows, columns * 2, depth), (rows, columns * 4, depth)]
+        return [msgspec.structs.replace(own, window=t) for t in wide]
     return [msgspec.structs.replace(own, depthwise_channels=c) for c in _CHANNEL_TILES]
 
 
@@ -165,7 +172,8 @@ def _is_of(
     tiles: Mapping[Dtype, Tiles],
 ) -> bool:
     works = of_model(single.model, profile, caches, tiles).works
-    return all(work.kind == f"xnnpack/{kind}" for work in works)
+    name = MATMUL if kind == _WINDOW else kind
+    return all(work.kind == f"xnnpack/{name}" for work in works)
 
 
 def _misfit(

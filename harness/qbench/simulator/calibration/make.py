@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 from qbench import __version__
 from qbench.errors import ProfileError
@@ -76,7 +77,11 @@ def contended(answers: Sequence[Answer]) -> int:
 
 
 def _known(models: Models, answers: Sequence[Answer], dtype: Dtype) -> list[fit.Known]:
+    """One value for each model: the median of its processes."""
+    found: dict[tuple[str, bool], list[float]] = {}
+    for answer in answers:
+        found.setdefault((answer.name, answer.is_network), []).append(answer.latency_us)
     return [
-        fit.Known(a.name, models.of(a.name, dtype, is_network=a.is_network), a.latency_us)
-        for a in answers
+        fit.Known(name, models.of(name, dtype, is_network=is_network), median(values))
+        for (name, is_network), values in found.items()
     ]

@@ -45,10 +45,15 @@ CONTENDED_RATIO = 0.10
 """A run that waited longer for a processor, in parts of its time on it, is asked again."""
 REFERENCE = "reference"
 _REFERENCE_EVERY = 10
+# Processes differ by a percent, and one in twenty by much: a band of a few networks would be that.
+_NETWORK_REPETITIONS = 3
 _WARMUP_S, _LEAST_S, _LEAST_INVOKES = 0.02, 0.06, 12
 _START_S = 0.25  # of a process, on a small machine: for the plan's estimate only
 _PRECISIONS = {Dtype.FP32: Precision.FP32, Dtype.INT8: Precision.INT8}
 _NETWORK_DTYPES = {Dtype.FP32: "float32", Dtype.INT8: "int8"}
+
+
+_Key = tuple[str, Dtype, int, int]
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -58,6 +63,7 @@ class Question(msgspec.Struct, frozen=True):
     dtype: Dtype
     threads: int
     is_network: bool
+    repetition: int = 0
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -88,7 +94,11 @@ def questions(
         whole = NETWORKS if nets and dtype in _NETWORK_DTYPES else ()
         for count in threads:
             found += [Question(name, dtype, count, False) for name in names]
-            found += [Question(name, dtype, count, True) for name in whole]
+            found += [
+                Question(name, dtype, count, True, number)
+                for name in whole
+                for number in range(_NETWORK_REPETITIONS)
+            ]
     Random(0).shuffle(found)
     return found
 
@@ -161,7 +171,7 @@ def ask(
     `on_trouble` and left out. Raises DeviceError when the device is lost.
     """
     end_s = clock.monotonic_s() + budget_s
-    best: dict[tuple[str, Dtype, int], Answer] = {}
+    best: dict[_Key, Answer] = {}
     for answer in known:
         _keep(best, answer)
     references = [a.latency_us for a in known if a.name == REFERENCE]
@@ -186,7 +196,7 @@ def ask(
 def _rounds(
     asked: Sequence[Question],
     known: Sequence[Answer],
-    best: dict[tuple[str, Dtype, int], Answer],
+    best: dict[_Key, Answer],
     rounds: int,
 ) -> Iterator[Question]:
     yield from schedule(left(asked, known))
@@ -194,15 +204,15 @@ def _rounds(
         yield from schedule([q for q in asked if _is_contended(best.get(_key(q)))])
 
 
-def _key(question: Question | Answer) -> tuple[str, Dtype, int]:
-    return question.name, question.dtype, question.threads
+def _key(question: Question | Answer) -> _Key:
+    return question.name, question.dtype, question.threads, question.repetition
 
 
 def _is_contended(answer: Answer | None) -> bool:
     return answer is not None and (answer.wait_ratio or 0) > CONTENDED_RATIO
 
 
-def _keep(best: dict[tuple[str, Dtype, int], Answer], answer: Answer) -> None:
+def _keep(best: dict[_Key, Answer], answer: Answer) -> None:
     """The least disturbed answer to each question."""
     if answer.name == REFERENCE:
         return
@@ -235,6 +245,7 @@ def _answer(backend: Backend, question: Question, case: Case) -> Answer | str:
         invokes=count,
         wait_ratio=wait_ratio,
         is_network=question.is_network,
+        repetition=question.repetition,
     )
 
 

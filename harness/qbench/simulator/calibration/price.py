@@ -16,7 +16,7 @@ from qbench.simulator.calibration.work import Described, Work, describe
 from qbench.simulator.cost import KernelCost
 from qbench.simulator.kernels import Dtype
 
-_FAR = 4.0
+_FAR = 8.0
 """A kernel this many times larger than any that was asked is out of the domain. Smaller ones are
 not: what is left of them is what a call costs."""
 

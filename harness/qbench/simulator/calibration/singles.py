@@ -176,6 +176,12 @@ def _products() -> Iterator[_Ask]:
     for size, depth, out in ((56, 144, 24), (72, 192, 16), (112, 96, 24), (28, 192, 32)):
         yield _conv((size, size, depth), out, 1, 1)
     yield _conv((4, 4, 512), 512, 3, 1, least_bytes=64 << 20)
+    yield _conv((56, 56, 128), 128, 3, 1)  # as large as layers usually are
+    yield _conv((28, 28, 512), 512, 1, 1)
+    # where tiles of columns end
+    for out in (48, 80, 16):
+        yield _conv((28, 28, 64), out, 3, 1)
+        yield _conv((28, 28, 160), out, 1, 1)
     for depth, out in ((64, 10), (256, 256), (512, 1000), (1280, 1000), (2048, 512)):
         yield _dense(depth, out)
     yield _dense(2048, 2048, least_bytes=64 << 20)

@@ -47,9 +47,14 @@ _ITEM_BYTES = {Dtype.FP32: 4, Dtype.INT8: 1, Dtype.DYNAMIC: 1, Dtype.FP16: 2}
 
 
 class Tiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What kernels of one data type round up to: (rows, columns, depth), and channels."""
+    """What kernels of one data type round up to: (rows, columns, depth), and channels.
+
+    `window`: of convolutions with a window, which have kernels of their own; those with no more
+    outputs than `product` has columns take its tile (XNNPACK's nr2 configurations).
+    """
 
     product: tuple[int, int, int]
+    window: tuple[int, int, int]
     depthwise_channels: int
 
 
@@ -215,12 +220,13 @@ def _product(
         columns, depth = weights.shape
         kh = kw = groups = 1
     rows, taps = prod(output.shape) // max(columns, 1), kh * kw
-    tile_rows, tile_columns, tile_depth = tile.product
+    has_window = taps > 1 or stride > 1 or groups > 1
+    is_wide = has_window and columns // groups > tile.product[1]
+    tile_rows, tile_columns, tile_depth = tile.window if is_wide else tile.product
     depth = taps * _up(depth, tile_depth)
     down, across = ceil(rows / tile_rows), groups * ceil(columns / groups / tile_columns)
     if rows == 1:
         return MATMUL, {"vector_macs": across * tile_columns * depth, "vector_tiles": across}
-    has_window = taps > 1 or stride > 1 or groups > 1
     weight_bytes = prod(weights.shape) * item
     fetched = down * tile_rows * depth * item
     return MATMUL, {
