@@ -103,8 +103,7 @@ def of_model(
     """The work of a model on the default CPU path."""
     return describe(
         kernels.Graph(model),
-        frozenset(model.main.outputs),
-        len(model.main.inputs),
+        frozenset((*model.main.inputs, *model.main.outputs)),
         placement.place(model, Delegate.CPU, profile),
         profile,
         caches,

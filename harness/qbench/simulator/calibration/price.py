@@ -72,8 +72,7 @@ class Pricer:
         graph = kernels.Graph(model)
         told = describe(
             graph,
-            frozenset(model.main.outputs),
-            len(model.main.inputs),
+            frozenset((*model.main.inputs, *model.main.outputs)),
             placement,
             self._profile,
             self._calibration.caches,

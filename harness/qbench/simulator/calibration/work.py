@@ -39,10 +39,10 @@ _BROADCASTING = frozenset({"ADD", "MUL", "MAXIMUM", "DIV", "SQUARED_DIFFERENCE"}
 _BY_PIXEL = frozenset({"PAD", "PADV2", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SLICE"})
 _FREE = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})  # one copy, if that
 _CLAMPS = frozenset({"RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"})
-# PRIOR: what other programs touch of a shared last cache meanwhile, about 10 bytes in a nanosecond
-# (at 55 fp32 or 220 int8 products in it). Without it int8 networks came out 5 % too fast here, and
-# the larger the more: their weights are in memory by the time they are needed again.
-_MEANWHILE_BYTES_PER_MAC = {Dtype.FP32: 0.2, Dtype.INT8: 0.05, Dtype.DYNAMIC: 0.05}
+# PRIOR: what other programs touch of a shared last cache meanwhile: 5 to 12 bytes in a nanosecond,
+# in which this was found to do about 55 products in fp32 and 230 in int8. Without it networks came
+# out the faster the larger they are: their weights are gone by the time they are needed again.
+_MEANWHILE_BYTES_PER_MAC = {Dtype.FP32: 0.1, Dtype.INT8: 0.05, Dtype.DYNAMIC: 0.05}
 _ITEM_BYTES = {Dtype.FP32: 4, Dtype.INT8: 1, Dtype.DYNAMIC: 1, Dtype.FP16: 2}
 
 
@@ -80,14 +80,16 @@ class Described(msgspec.Struct, frozen=True):
 
 def describe(
     graph: Graph,
-    outputs: frozenset[int],
-    inputs: int,
+    bounds: frozenset[int],
     placement: GraphPlacement,
     profile: DeviceProfile,
     caches: Caches,
     tiles: Mapping[Dtype, Tiles],
 ) -> Described:
-    """The work of every kernel on the CPU, in execution order; other units' are left out."""
+    """The work of every kernel on the CPU, in execution order; other units' are left out.
+
+    `bounds`: the graph's inputs and outputs.
+    """
     found: list[tuple[str, Kernel, tuple[OpInfo, ...]]] = []
     segments = 0
     for segment in placement.segments:
@@ -99,12 +101,12 @@ def describe(
             found.append((segment.executor, kernel, tuple(graph.ops[i] for i in kernel.ops)))
     found = _joined(graph, found)
     steps = [_step(graph, kernel.dtype, ops) for _, kernel, ops in found]
-    where = reuse(steps, graph.tensors, outputs, caches)
+    where = reuse(steps, graph.tensors, bounds, caches)
     works = tuple(
         _work(graph, executor, kernel, ops, step, at, caches, tiles)
         for (executor, kernel, ops), step, at in zip(found, steps, where, strict=True)
     )
-    return Described(works, segments, inputs + len(outputs))
+    return Described(works, segments, len(bounds))
 
 
 def _joined(
