@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from qbench import cli
@@ -285,3 +286,23 @@ def test_check_names_the_image_that_cannot_be_read(folder: Path) -> None:
     (folder / "val" / "benign" / "b.png").write_bytes(b"x")
     with pytest.raises(InputError, match=r"val/benign/b\.png: cannot be read as an image"):
         inspection.inspect(load(folder), 1, lambda done, total: None)
+
+
+@pytest.mark.heavy
+def test_a_linear_model_cannot_tell_the_made_up_classes_apart(tmp_path: Path) -> None:
+    """Ridge regression on pixels, its strength chosen on the test images themselves."""
+    data = load(synthetic.write(tmp_path / "s", 0, jobs=2))
+
+    def pixels(split: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        rows = [images.read(Path(s.path), 56, 56, 1).ravel() for s in data.splits[split]]
+        return np.array(rows, np.float64), np.array([2.0 * s.label - 1 for s in data.splits[split]])
+
+    (x, y), (u, v) = pixels("train"), pixels("test")
+    mean = x.mean(axis=0)
+    x, u = x - mean, u - mean
+    inner = x @ x.T
+    shares = []
+    for strength in 10.0 ** np.arange(-2, 5):
+        weights = x.T @ np.linalg.solve(inner + strength * np.eye(len(x)), y)
+        shares.append(float(np.mean(np.sign(u @ weights) == v)))
+    assert max(shares) < 0.75
