@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from fakes.local_lab import CPU, NNAPI, Lab, numbers_of
@@ -158,3 +159,11 @@ def test_without_an_app_the_hint_says_what_to_fetch_and_where_to_put_it(tmp_path
     assert "android_aarch64_benchmark_model.apk and put it at" in hint
     assert str(tools.cache_path("arm64-v8a", environ, is_app=True)) in hint
     assert "--benchmark-apk FILE or QBENCH_BENCHMARK_APK_ARM64_V8A" in hint
+
+
+def test_the_app_cannot_be_kept_to_cores(lab: AppLab) -> None:
+    ((run, case),) = lab.runs(CPU)
+    (output,) = lab.perform([(run, msgspec.structs.replace(case, mask="f0"))])
+    assert output.error is not None
+    assert output.error.error == "PlanError"
+    assert "mask f0" in output.error.message
