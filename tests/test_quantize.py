@@ -17,8 +17,9 @@ from qbench.pipeline.classifier import Classifier
 from qbench.pipeline.data import pictures
 from qbench.pipeline.quantization import Io, Options, output_path, quantize
 from qbench.pipeline.quantization.calibration import choose
+from qbench.pipeline.quantization.unsigned import with_unsigned_ends
 from qbench.pipeline.speckle import speckle_images
-from qbench.pipeline.tflite_file import provenance
+from qbench.pipeline.tflite_file import provenance, sign
 from qbench.records import Precision
 
 P = Precision
@@ -135,6 +136,49 @@ def test_the_model_and_the_file_beside_it_say_how_it_was_made(
     info = modelfile.read(Path(made.path))
     assert info.metadata_names.count("qbench_provenance") == 1
     assert info.description.startswith("smallcnn int8: ")
+
+
+def test_constants_that_the_quantizer_puts_behind_the_tables_are_kept(
+    tmp_path: Path, images: tuple[Path, ...]
+) -> None:
+    """It does so with larger models; here the file is made so from one that has them inside."""
+    made = quantize(SMALL, Options(scheme=P.INT8), images, tmp_path / "inside.tflite")
+    inside = Path(made.path).read_bytes()
+    outside = with_constants_behind(inside)
+    (tmp_path / "outside.tflite").write_bytes(outside)
+    np.testing.assert_array_equal(
+        logits(tmp_path / "outside.tflite"), logits(tmp_path / "inside.tflite")
+    )
+    (tmp_path / "signed.tflite").write_bytes(sign(outside, "x", {}))
+    (tmp_path / "unsigned.tflite").write_bytes(with_unsigned_ends(outside))
+    for name in ("signed", "unsigned"):
+        np.testing.assert_allclose(
+            logits(tmp_path / f"{name}.tflite"), logits(tmp_path / "inside.tflite"), atol=1e-6
+        )
+
+
+def with_constants_behind(content: bytes) -> bytes:
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    moved = [b for b in model.buffers if b.data is not None and len(b.data) > 200]
+    data = [bytes(b.data) for b in moved]
+    for buffer in moved:
+        buffer.data, buffer.offset, buffer.size = None, 2, 2
+
+    def packed() -> bytes:
+        builder = flatbuffers.Builder(0)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+    at = -(-len(packed()) // 16) * 16
+    tail = b""
+    for buffer, content in zip(moved, data, strict=True):
+        buffer.offset, buffer.size = at + len(tail), len(content)
+        tail += content + b"\0" * (-len(content) % 16)
+    tables = packed()
+    return tables + b"\0" * (at - len(tables)) + tail
 
 
 # Refusals

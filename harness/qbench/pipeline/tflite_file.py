@@ -23,11 +23,10 @@ def sign(content: bytes, description: str, provenance: Mapping[str, Any]) -> byt
     Everything else is kept, and constant data starts at multiples of 16 bytes, as the schema
     asks (`force_align: 16`) and the converter's last step, written in Python as well, forgets.
     """
-    import flatbuffers
     import numpy as np
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model = unpack(content)
     model.description = description
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(json.dumps(dict(provenance)).encode(), np.uint8)
@@ -37,9 +36,32 @@ def sign(content: bytes, description: str, provenance: Mapping[str, Any]) -> byt
     entry.name = METADATA_NAME
     entry.buffer = len(model.buffers) - 1
     model.metadata.append(entry)
+    return pack(model, len(content))
+
+
+def unpack(content: bytes) -> Any:
+    """The .tflite file `content` as the schema's objects.
+
+    litert-quantizer puts the constants of larger models behind the tables, where the generated
+    classes do not look; they are fetched from there.
+    """
+    import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    for buffer in model.buffers:
+        if buffer.offset > 1:  # 0 and 1: the data is inside
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
+
+
+def pack(model: Any, about_bytes: int) -> bytes:
+    """The file again, all constants inside and aligned."""
+    import flatbuffers
 
     model.buffers = [_AlignedBuffer(b.data) for b in model.buffers]
-    builder = flatbuffers.Builder(len(content) + 4096)
+    builder = flatbuffers.Builder(about_bytes + 4096)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 

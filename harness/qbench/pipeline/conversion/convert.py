@@ -90,8 +90,10 @@ def convert(
     *,
     tolerance: float = TOLERANCE,
     onnx: Path | None = None,
+    name: str | None = None,
 ) -> Converted:
-    """Write NETWORK-fp32.tflite and a JSON file beside it into `folder` (default: the source's).
+    """Write NETWORK-fp32.tflite (or `name`-fp32.tflite) and a JSON file beside it into `folder`
+    (default: the source's).
 
     `pictures` and as many made-up images are shown to both; nothing is written when an answer
     differs by more than `tolerance` or any image changes class. `say` is told each step. Raises
@@ -119,8 +121,9 @@ def convert(
         check = compare(source, made, Path(scratch), tolerance)
         content = made.read_bytes()
     said = result.said or {}
-    out = output_path(source, said.get("arch"), folder)
-    told = _provenance(source, route, said, result.tools, check)
+    network = name or said.get("arch") or source.stem
+    out = output_path(source, network, folder)
+    told = _provenance(source, network, route, said, result.tools, check)
     description = f"{told['network']} fp32: {told['weights']}; made by qbench convert"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +176,12 @@ def _transposes(info: ModelInfo) -> int:
 
 
 def _provenance(
-    source: Path, route: Route, said: dict[str, Any], tools: dict[str, str], check: Check
+    source: Path,
+    network: str,
+    route: Route,
+    said: dict[str, Any],
+    tools: dict[str, str],
+    check: Check,
 ) -> dict[str, Any]:
     weights = "weights of unknown origin"
     if said:
@@ -184,7 +192,7 @@ def _provenance(
         )
     return {
         "schema_version": 1,
-        "network": said.get("arch") or source.stem,
+        "network": network,
         "weights": weights,
         "classes": said.get("classes"),
         "is_synthetic": said.get("is_synthetic"),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from qbench.pipeline.tflite_file import pack, unpack
+
 
 def with_signature(content: bytes) -> bytes:
     """The .tflite file `content` with `serving_default`; as it is when it has a signature."""
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     if schema.Model.GetRootAs(content, 0).SignatureDefsLength():
         return content
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model = unpack(content)
     graph = model.subgraphs[0]
     signature = schema.SignatureDefT()
     signature.signatureKey = "serving_default"
@@ -20,9 +21,7 @@ def with_signature(content: bytes) -> bytes:
     signature.inputs = [_named(schema, f"input_{n}", i) for n, i in enumerate(graph.inputs)]
     signature.outputs = [_named(schema, f"output_{n}", i) for n, i in enumerate(graph.outputs)]
     model.signatureDefs = [signature]
-    builder = flatbuffers.Builder(len(content) + 4096)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return pack(model, len(content))
 
 
 def _named(schema: Any, name: str, index: int) -> Any:

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from qbench.pipeline.tflite_file import pack, unpack
+
 _SHIFT = 128
 
 
 def with_unsigned_ends(content: bytes) -> bytes:
     """`content`, an int8 .tflite with one subgraph, with uint8 inputs and outputs."""
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model = unpack(content)
     graph = model.subgraphs[0]
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.QUANTIZE
@@ -34,9 +35,7 @@ def with_unsigned_ends(content: bytes) -> bytes:
     for signature in model.signatureDefs or []:
         for end in (*signature.inputs, *signature.outputs):
             end.tensorIndex = renamed[end.tensorIndex]
-    builder = flatbuffers.Builder(len(content) + 4096)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return pack(model, len(content))
 
 
 def _unsigned_twin(schema: Any, graph: Any, index: int) -> int:
