@@ -45,22 +45,6 @@ def compare(baseline: str, candidate: str, as_json: bool, **asked: Any) -> int:
 
     Exit code 1: a case is slower, or failed where the baseline ran; 2: a comparison was refused.
     """
-    from pathlib import Path
-    from tempfile import TemporaryDirectory
+    from qbench.cli import comparing
 
-    from qbench.cli import comparing, console, exit_codes
-    from qbench.records import Metric
-    from qbench.report import comparison_json, comparison_text
-    from qbench.stats import Aspect
-
-    asked["metric"] = Metric(asked["metric"]) if asked["metric"] else None
-    asked["across"] = {Aspect(name) for name in asked["across"]}
-    with TemporaryDirectory(prefix="qbench-compare-") as scratch:
-        found = comparing.compare(baseline, candidate, Path(scratch), **asked)
-    if as_json:
-        click.echo(comparison_json.render(found))
-    else:
-        comparison_text.print_comparison(console.stdout(), found)
-    if found.has_regression:
-        return exit_codes.REGRESSION
-    return exit_codes.WRONG_INPUT if found.has_refusal else exit_codes.DONE
+    return comparing.tell(baseline, candidate, as_json=as_json, **asked)

@@ -4,15 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
 
 from qbench import stats
-from qbench.cli import sources
+from qbench.cli import console, exit_codes, sources
 from qbench.cli.sources import Source
 from qbench.errors import StoreError
 from qbench.records import Case, DeviceInfo, Metric, RunRecord
+from qbench.report import comparison_json, comparison_text
 from qbench.report.comparison import ComparedPair, Comparison
 from qbench.stats import Aspect, Measured
 from qbench.store import Session
+
+
+def tell(
+    baseline: str,
+    candidate: str,
+    *,
+    as_json: bool,
+    margin_ratio: float,
+    metric: str | None,
+    across: Collection[str],
+) -> int:
+    """Compare and print; returns the exit code."""
+    with TemporaryDirectory(prefix="qbench-compare-") as scratch:
+        found = compare(
+            baseline,
+            candidate,
+            Path(scratch),
+            margin_ratio=margin_ratio,
+            metric=Metric(metric) if metric else None,
+            across={Aspect(name) for name in across},
+        )
+    if as_json:
+        click.echo(comparison_json.render(found))
+    else:
+        comparison_text.print_comparison(console.stdout(), found)
+    if found.has_regression:
+        return exit_codes.REGRESSION
+    return exit_codes.WRONG_INPUT if found.has_refusal else exit_codes.DONE
 
 
 def compare(
