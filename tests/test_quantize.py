@@ -17,6 +17,7 @@ from qbench.pipeline.classifier import Classifier
 from qbench.pipeline.data import pictures
 from qbench.pipeline.quantization import Io, Options, output_path, quantize
 from qbench.pipeline.quantization.calibration import choose
+from qbench.pipeline.quantization.large_kernels import in_slices
 from qbench.pipeline.quantization.unsigned import with_unsigned_ends
 from qbench.pipeline.speckle import speckle_images
 from qbench.pipeline.tflite_file import provenance, sign
@@ -179,6 +180,20 @@ def with_constants_behind(content: bytes) -> bytes:
         tail += content + b"\0" * (-len(content) % 16)
     tables = packed()
     return tables + b"\0" * (at - len(tables)) + tail
+
+
+def test_a_kernel_in_slices_gives_the_same_integers() -> None:
+    from litert_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor as module
+    from litert_quantizer.qtyping import UniformQuantParams
+
+    rng = np.random.default_rng(0)
+    kernel = rng.standard_normal((10, 3, 3, 4)).astype(np.float32)
+    scale = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True) / 127
+    zero = np.zeros(scale.shape, np.int64)
+    parameters = UniformQuantParams(8, 0, scale, zero)
+    whole = module.uniform_quantize(kernel, parameters)
+    with in_slices(limit_bytes=3 * kernel[0].nbytes):
+        np.testing.assert_array_equal(module.uniform_quantize(kernel, parameters), whole)
 
 
 # Refusals

@@ -16,6 +16,7 @@ from qbench.errors import InputError, MissingExtraError, ModelFileError
 from qbench.models import file_name
 from qbench.pipeline.classifier import image_shape, refuse_nan
 from qbench.pipeline.quantization import calibration, integer, recipes, unsigned
+from qbench.pipeline.quantization.large_kernels import in_slices
 from qbench.pipeline.quantization.options import Io, Options
 from qbench.pipeline.quantization.signature import with_signature
 from qbench.pipeline.quiet import quiet
@@ -130,7 +131,8 @@ def _quantized(
         seen = calibration.ranges(content, recipe, pictures, image_shape(info), scale, progress)
     with quiet():
         try:
-            done = quantizer.quantize(seen, enable_progress_report=False).quantized_model
+            with in_slices():
+                done = quantizer.quantize(seen, enable_progress_report=False).quantized_model
         except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
             raise ModelFileError(
                 f"{info.path}: litert-quantizer cannot make it {options.scheme}: {error}"
