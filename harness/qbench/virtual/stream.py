@@ -35,7 +35,8 @@ class Stream:
         self.remote_id = remote_id
         self.is_peer_gone = False
         self._is_closed = False
-        self._queue: deque[bytes] = deque()
+        # Views: the rest of a packet of 1 MiB is cut off 32 times, and a copy each time is dear.
+        self._queue: deque[memoryview] = deque()
         self._queued_bytes = 0
         self._is_acknowledged = True
         self._arrived = asyncio.Event()
@@ -47,7 +48,7 @@ class Stream:
     def accept(self, data: bytes) -> None:
         """Queue a payload. It is acknowledged at once while little is queued (adbd does so once
         the data is in its socketpair), else when the service has caught up."""
-        self._queue.append(data)
+        self._queue.append(memoryview(data))
         self._queued_bytes += len(data)
         self._is_acknowledged = False
         self._arrived.set()
@@ -71,7 +72,7 @@ class Stream:
             return b""
         data = self._queue.popleft()
         self._took(len(data))
-        return data
+        return bytes(data)
 
     async def read_exactly(self, size: int) -> bytes:
         """Raises StreamClosedError when the peer closes before `size` bytes."""
@@ -84,12 +85,11 @@ class Stream:
             parts = bytearray(first)
             while len(parts) < size:
                 parts += self._queue.popleft()
-            first = bytes(parts)
+            first = memoryview(parts)
         if len(first) > size:
             self._queue.appendleft(first[size:])
-            first = first[:size]
         self._took(size)
-        return first
+        return bytes(first[:size])
 
     async def write(self, data: bytes | bytearray) -> None:
         """Raises StreamClosedError when the peer closes before all is sent."""
