@@ -14,6 +14,7 @@ import pytest
 from fakes import browser
 from fakes.reports import a_session, stored
 from qbench import modelfile, models
+from qbench.pipeline.evaluation.records import Grade, Share, Subject
 from qbench.records import Precision
 
 
@@ -101,6 +102,33 @@ def test_a_baseline_adds_what_changed(session: Path, tmp_path: Path) -> None:
     assert 'id="changes"' in out.read_text(encoding="utf-8")
 
 
+def test_accuracies_that_evaluate_printed_make_a_front(session: Path, tmp_path: Path) -> None:
+    sha256 = modelfile.sha256(models.resolve("smallcnn", [Precision.INT8])[0])
+    subject = Subject("smallcnn", Precision.INT8, "x.tflite", sha256, 1)
+    share = Share(9, 10, 0.9, None)
+    grade = Grade(
+        subject=subject,
+        accuracy=share,
+        confusion=(),
+        positive=None,
+        sensitivity=None,
+        specificity=None,
+        auc=None,
+        auc_interval=None,
+        latency_us=None,
+    )
+    data = {"root": "/x/speckle", "split": "test", "is_synthetic": True}
+    file = tmp_path / "accuracy.json"
+    body = {"schema_version": 1, "data": data, "grades": [grade]}
+    file.write_bytes(msgspec.json.encode(body))
+    out = tmp_path / "page.html"
+    done = _report(session, "--accuracy", file, "-o", out, "--sustained", "no")
+    assert done.returncode == 0, done.stderr
+    page = out.read_text(encoding="utf-8")
+    assert 'id="plot-front"' in page
+    assert "accuracy on speckle, test, synthetic (10 inputs)" in page
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
@@ -111,13 +139,15 @@ def test_a_baseline_adds_what_changed(session: Path, tmp_path: Path) -> None:
         (("SESSION", "--format", "csv", "--png", "x.png"), "--png is a picture of the page"),
         (("SESSION", "--sustained", "soon"), "duration: 'soon' is not understood"),
         (("SESSION", "-o", "/nowhere/x.html", "--sustained", "no"), "choose another file"),
+        (("SESSION", "--accuracy", "/nowhere.json"), "No such file"),
+        (("SESSION", "--accuracy", "SESSION/plan.json"), "not what qbench evaluate --json prints"),
         ((), "Give the folder of a session"),
     ],
 )
 def test_wrong_input_is_told_with_exit_code_2(
     session: Path, args: tuple[str, ...], said: str
 ) -> None:
-    done = _report(*(str(session) if arg == "SESSION" else arg for arg in args))
+    done = _report(*(arg.replace("SESSION", str(session)) for arg in args))
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr

@@ -25,8 +25,21 @@ _FORMATS = (
     show_default=True,
     help="html: of how long a load that goes on curves are simulated; `no`: none.",
 )
+@click.option(
+    "--accuracy",
+    "accuracies",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="html: what `qbench evaluate --json` printed; may be given several times.",
+)
 @click.option("--png", type=click.Path(path_type=Path), help="html: also a picture, by Chromium.")
-def report(sessions: tuple[Path, ...], form: str, png: Path | None, **asked: str | None) -> None:
+def report(
+    sessions: tuple[Path, ...],
+    form: str,
+    accuracies: tuple[Path, ...],
+    png: Path | None,
+    **asked: str | None,
+) -> None:
     """Tell what SESSIONS hold (their folders, or folders whose newest session is meant).
 
     \b
@@ -46,4 +59,4 @@ def report(sessions: tuple[Path, ...], form: str, png: Path | None, **asked: str
         return
     if not sessions:
         raise click.UsageError("which? Give the folder of a session, such as results")
-    reporting_run.run(sessions, form, png, asked)
+    reporting_run.run(sessions, form, accuracies, png, asked)

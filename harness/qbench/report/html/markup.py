@@ -62,5 +62,6 @@ def script_data(element_id: str, value: Any) -> Html:
 
 
 def in_plot(value: str) -> str:
-    """Untrusted text inside a figure: plotly reads a subset of HTML in titles, labels and hover."""
-    return escape(printable(value), quote=True).replace("%{", "%&#123;")
+    """Untrusted text inside a figure: plotly reads a subset of HTML in titles, labels and hover,
+    and knows no entity for quotes, which do no harm outside of tags."""
+    return escape(printable(value), quote=False).replace("%{", "%&#123;")

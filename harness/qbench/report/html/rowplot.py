@@ -13,6 +13,8 @@ from qbench.report.html.figure import ROW_PX, ROWS_PER_PAGE
 from qbench.report.html.markup import in_plot
 from qbench.units import printable
 
+_LABEL_CHARACTERS = 28
+
 
 class RowPage(msgspec.Struct, frozen=True):
     """`places` has the y of every line; `labels` one text per y, empty at headings."""
@@ -84,7 +86,9 @@ def _page(groups: Sequence[tuple[str, list[Line]]]) -> RowPage:
 def _labels(group: Sequence[Line]) -> list[str]:
     labels = [row_label(line) for line in group]
     cases = [line.summary.case for line in group]
+    simulated = [case.origin is Origin.SIMULATED for case in cases]
     for extra in (
+        [", simulated" if is_simulated else "" for is_simulated in simulated],
         [f" \N{MULTIPLICATION SIGN}{case.threads}" for case in cases],
         [f" {case.device}" for case in cases],
         [f" {case.mask or 'all'}" for case in cases],
@@ -95,4 +99,10 @@ def _labels(group: Sequence[Line]) -> list[str]:
             break
         if len(set(extra)) > 1:
             labels = [label + more for label, more in zip(labels, extra, strict=True)]
-    return labels
+    return [_shortened(label) for label in labels]
+
+
+def _shortened(label: str) -> str:
+    """A phone's width has room for the plot as well; the whole name is in the text of the point."""
+    most = _LABEL_CHARACTERS
+    return label if len(label) <= most else f"{label[: most - 1]}\N{HORIZONTAL ELLIPSIS}"

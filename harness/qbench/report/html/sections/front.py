@@ -31,8 +31,9 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
     plot = draw(
         "plot-front",
         "Accuracy over latency",
-        f"{metric.metric} on {metric.dataset}; the larger the mark, the larger the file. Whatever "
-        "is not on the line is beaten by something on it in both respects.",
+        f"{metric.metric} on {metric.dataset} ({metric.samples} inputs). "
+        + ("The larger the mark, the larger the file. " if sizes else "")
+        + "Whatever is not on the line is beaten by something on it in both respects.",
         [
             Page(
                 label=f"{device} ({origin})",
