@@ -37,7 +37,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """XDG_CACHE_HOME is a public setting, so pointing it elsewhere patches no internals."""
+    """XDG_CACHE_HOME is a public setting, so pointing it elsewhere patches no internals; so is
+    QBENCH_CALIBRATIONS: what somebody has calibrated here must not change a test's predictions."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    monkeypatch.setenv("QBENCH_CALIBRATIONS", str(folder / "calibrations"))
     return folder

@@ -81,7 +81,7 @@ def fit(
     _refuse_impossible(prices, dtype, threads, profile)
     predicted = [found.predict(row_of(of_model(n.model, profile, caches, tiles))) for n in networks]
     scale, anchors = _scale(networks, predicted)
-    band, rule = _band(anchors, dtype)
+    widest, rule = band([a.left_out_ratio for a in anchors], dtype)
     return Group(
         unit=ComputeUnit.CPU,
         dtype=dtype,
@@ -90,7 +90,7 @@ def fit(
         prices=prices,
         scale_ratio=scale,
         anchors=anchors,
-        band_ratio=band,
+        band_ratio=widest,
         band_rule=rule,
         cross_validated_ratio=_median([abs(float(r) - 1) for r in unseen]),
         condition=float(f"{found.condition:.3g}"),
@@ -261,9 +261,9 @@ def _scale(
     return round(scale, 4), tuple(anchors)
 
 
-def _band(anchors: Sequence[Anchor], dtype: Dtype) -> tuple[float, str]:
-    """(ratio, where it comes from) of a band that holds 90 % of networks."""
-    logs = sorted(abs(log(a.left_out_ratio)) for a in anchors)
+def band(left_out_ratios: Sequence[float], dtype: Dtype) -> tuple[float, str]:
+    """(ratio, where it comes from) of a band that holds 90 % of networks like these."""
+    logs = sorted(abs(log(ratio)) for ratio in left_out_ratios)
     count = len(logs)
     if count >= _ENOUGH_NETWORKS:
         # Vovk et al. 2005: the k-th smallest of n scores, k = ceil(0.9 (n + 1)), covers 90 %.
@@ -274,8 +274,9 @@ def _band(anchors: Sequence[Anchor], dtype: Dtype) -> tuple[float, str]:
     if count >= 2:
         from scipy import stats
 
-        spread = sqrt(sum(value**2 for value in logs) / (count - 1))
-        reach = float(stats.t.ppf(0.95, count - 1)) * sqrt(1 + 1 / count)
+        # Around 0, which is known: so as many degrees of freedom as networks.
+        spread = sqrt(sum(value**2 for value in logs) / count)
+        reach = float(stats.t.ppf(0.95, count))
         return round(exp(reach * spread), 4), (
             f"Student's t on the left-out errors of {count} networks"
         )

@@ -1,0 +1,378 @@
+"""Calibrating a device: what is asked, that nothing is lost, and that the truth comes out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from fakes.fake_backend import capture
+from fakes.known_device import CACHES, PROFILE, TILES, KnownDevice, Truth
+from fakes.manual_clock import ManualClock
+from fakes.runtime import delegated
+from qbench import modelfile, placement, profiles, thiscpu
+from qbench.cli import group as qbench
+from qbench.errors import InputError, ProfileError
+from qbench.records import Case, Delegate, DeviceInfo, Origin, RawOutput, Tier
+from qbench.simulator import Oracle
+from qbench.simulator.calibration import document, fit, make, measure, singles, solve
+from qbench.simulator.calibration.document import Answer, Calibration
+from qbench.simulator.calibration.journal import Journal
+from qbench.simulator.calibration.measure import Question
+from qbench.simulator.kernels import Dtype
+from qbench.simulator.networks import held_out
+
+INFO = DeviceInfo(name="known", title="a known device", origin=Origin.HOST, runtime="none 1.0")
+DTYPES = (Dtype.FP32, Dtype.INT8)
+
+
+def known(truth: Truth, dtype: Dtype, noise_ratio: float, seed: int = 1) -> list[fit.Known]:
+    random = Random(seed)
+    return [
+        fit.Known(
+            s.name,
+            s.model,
+            truth.latency_us(s.model, dtype) * random.lognormvariate(0, noise_ratio),
+        )
+        for s in singles.singles(dtype)
+    ]
+
+
+def asked(
+    folder: Path,
+    device: KnownDevice,
+    questions: list[Question],
+    answers: list[Answer],
+    journal: Journal,
+    budget_s: float = 1e9,
+) -> measure.Asked:
+    return measure.ask(
+        device,
+        questions,
+        answers,
+        folder,
+        ManualClock(),
+        budget_s=budget_s,
+        rounds=1,
+        on_answer=journal.append,
+        on_trouble=lambda text: pytest.fail(text),
+    )
+
+
+# -- what is asked
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, Dtype.DYNAMIC])
+def test_the_questions_have_names_of_their_own_and_are_always_the_same(dtype: Dtype) -> None:
+    first, second = singles.singles(dtype), singles.singles(dtype)
+    assert [s.name for s in first] == [s.name for s in second]
+    assert len({s.name for s in first}) == len(first) >= 90
+    assert all(s.model == other.model for s, other in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, Dtype.DYNAMIC])
+def test_the_runtime_takes_every_tenth_question_as_the_placement_says(dtype: Dtype) -> None:
+    host = profiles.load("host")
+    for single in singles.singles(dtype)[::10]:
+        found = delegated(modelfile.write(single.model))
+        assert found is not None, single.name
+        where = placement.place(single.model, Delegate.CPU, host)
+        assert len(found.pieces) == where.partitions, single.name
+
+
+def test_no_network_on_which_predictions_are_judged_is_measured() -> None:
+    assert set(measure.NETWORKS).isdisjoint(held_out.NAMES)
+
+
+def test_a_plan_is_told_without_measuring(tmp_path: Path) -> None:
+    out = tmp_path / "calibration.json"
+    ran = CliRunner().invoke(
+        qbench,
+        ["calibrate", "--device", "host", "--out", str(out), "--dry-run", "--json"],
+        standalone_mode=False,
+    )
+    assert ran.return_value == 0, ran.output
+    body = json.loads(ran.stdout)
+    assert body["singles"] > 240
+    assert body["networks"] == 24
+    assert body["path"] == str(out)
+    assert body["expected_s"] > 0
+    assert not out.exists()
+
+
+# -- the way of an answer
+
+
+def test_prices_come_out_of_a_measured_device_and_predict_networks(tmp_path: Path) -> None:
+    truth = Truth(seed=4)
+    questions = measure.questions([Dtype.INT8], [1], most_singles=None, nets=True)
+    journal = Journal(tmp_path / "j", "f", None)
+    journal.begin(resume=False)
+    found = asked(tmp_path, KnownDevice(truth), questions, [], journal)
+    assert len(found.answers) == len(questions)
+    assert 0 < found.drift_ratio < 0.02
+    made = make.make(found, PROFILE, INFO, "f", "abc", "2026-11-24T00:00:00+00:00")
+    (group,) = made.groups
+    assert group.tiles == TILES[Dtype.INT8]
+    assert group.scale_ratio == pytest.approx(1, abs=0.02)
+    assert all(a.left_out_ratio == pytest.approx(1, abs=0.04) for a in group.anchors)
+    assert group.band_ratio < 1.05
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_prices_that_singles_speak_of_come_back_within_5_percent(dtype: Dtype) -> None:
+    truth = Truth(seed=7)
+    measured = known(truth, dtype, 0.003)
+    group = fit.fit(measured, [], dtype, 1, PROFILE, CACHES)
+    assert group.tiles == TILES[dtype]
+    spoken: dict[tuple[str, str], float] = {}
+    for single in measured:
+        for name, amount in truth.row(single.model).items():
+            share = amount * truth.price(dtype, name) / single.latency_us
+            spoken[name] = spoken.get(name, 0.0) + share**2
+    told = {(p.kind, amount): value for p in group.prices for amount, value in p.prices.items()}
+    clear = [name for name, evidence in spoken.items() if evidence > 1.5]
+    assert len(clear) >= 10
+    for name in clear:
+        assert told[name] == pytest.approx(truth.price(dtype, name), rel=0.05), name
+
+
+def test_one_wild_answer_in_ten_does_not_move_the_prices() -> None:
+    truth = Truth(seed=7)
+    measured = [
+        msgspec.structs.replace(k, latency_us=k.latency_us * 3) if i % 10 == 0 else k
+        for i, k in enumerate(known(truth, Dtype.FP32, 0.003))
+    ]
+    group = fit.fit(measured, [], Dtype.FP32, 1, PROFILE, CACHES)
+    price = group.price("xnnpack/matmul")
+    assert price is not None
+    expected = truth.price(Dtype.FP32, ("xnnpack/matmul", "macs"))
+    assert price.prices["macs"] == pytest.approx(expected, rel=0.08)
+
+
+def test_an_amount_that_was_never_seen_keeps_its_plausible_price() -> None:
+    rows = [{("a", "call"): 1.0, ("b", "call"): 1e-6}, {("a", "call"): 2.0}]
+    found = solve.solve(rows, [10.0, 20.0], {("a", "call"): 5.0, ("b", "call"): 3.0})
+    told = dict(zip(found.names, found.prices, strict=True))
+    assert told[("a", "call")] == pytest.approx(10, rel=0.02)
+    assert told[("b", "call")] == pytest.approx(3, rel=0.1)
+
+
+# -- nothing is lost
+
+
+class _Killed(Exception):
+    """The process ends here."""
+
+
+def test_a_killed_calibration_goes_on_and_measures_only_what_is_left(tmp_path: Path) -> None:
+    questions = measure.questions([Dtype.INT8], [1], most_singles=30, nets=False)
+    device = KnownDevice(Truth())
+    answer = device._answer
+
+    def dies(case: Case) -> RawOutput:
+        if case.case_id.startswith("0015-"):
+            raise _Killed
+        return answer(case)
+
+    device._answer = dies
+    journal = Journal(tmp_path / "j", "f", None)
+    journal.begin(resume=False)
+    with pytest.raises(_Killed):
+        asked(tmp_path, device, questions, [], journal)
+    with pytest.raises(InputError, match="interrupted here"):
+        Journal(tmp_path / "j", "f", None).begin(resume=False)
+    with (tmp_path / "j").open("ab") as stream:
+        stream.write(b'{"name": "a line that a cra')
+    again = Journal(tmp_path / "j", "f", None)
+    answers = again.begin(resume=True)
+    done = [a.name for a in answers if a.name != measure.REFERENCE]
+    assert len(done) == 13
+    second = KnownDevice(Truth())
+    found = asked(tmp_path, second, questions, answers, again)
+    assert len(found.answers) == 30
+    assert sum(line.startswith("run") for line in second.log) == 17 + 2  # and two references
+    assert len(found.references) == 4
+
+
+def test_answers_of_another_device_are_not_mixed_in(tmp_path: Path) -> None:
+    Journal(tmp_path / "j", "one", None).begin(resume=False)
+    with pytest.raises(InputError, match="another device or runtime"):
+        Journal(tmp_path / "j", "two", None).begin(resume=True)
+    (tmp_path / "j").write_bytes(b"no journal\n")
+    with pytest.raises(InputError, match="not a calibration's journal"):
+        Journal(tmp_path / "j", "one", None).begin(resume=True)
+
+
+def test_when_the_time_is_over_what_there_is_has_been_kept(tmp_path: Path) -> None:
+    questions = measure.questions([Dtype.INT8], [1], most_singles=30, nets=False)
+    journal = Journal(tmp_path / "j", "f", None)
+    journal.begin(resume=False)
+    found = asked(tmp_path, KnownDevice(Truth()), questions, [], journal, budget_s=0)
+    assert found.answers == ()
+    with pytest.raises(ProfileError, match="nothing was measured"):
+        make.make(found, PROFILE, INFO, "f", None, "2026-11-24T00:00:00+00:00")
+
+
+def test_what_was_measured_while_others_ran_is_measured_again(tmp_path: Path) -> None:
+    (question,) = measure.questions([Dtype.INT8], [1], most_singles=None, nets=False)[:1]
+    device = KnownDevice(Truth())
+    calm, seen = device._answer, []
+
+    def busy(case: Case) -> RawOutput:
+        raw = calm(case)
+        body = json.loads(raw.stdout)
+        seen.append(case.case_id)
+        if len(seen) == 2:  # the first is the reference
+            body["measurement"]["run_queue_wait_ns"] = body["measurement"]["cpu_ns"]
+        return msgspec.structs.replace(raw, stdout=json.dumps(body))
+
+    device._answer = busy
+    journal = Journal(tmp_path / "j", "f", None)
+    journal.begin(resume=False)
+    found = asked(tmp_path, device, [question], [], journal)
+    assert len(seen) == 4
+    assert [a.wait_ratio for a in found.answers] == [0.0]
+
+
+def test_a_model_that_cannot_be_measured_is_told_and_left_out(tmp_path: Path) -> None:
+    questions = measure.questions([Dtype.INT8], [1], most_singles=12, nets=False)[:2]
+    device = KnownDevice(Truth())
+    device._answer = lambda _: capture("host/killed")
+    told: list[str] = []
+    found = measure.ask(
+        device,
+        questions,
+        [],
+        tmp_path,
+        ManualClock(),
+        budget_s=100,
+        rounds=0,
+        on_answer=lambda _: None,
+        on_trouble=told.append,
+    )
+    assert found.answers == ()
+    assert len(told) == 3
+    assert told[1].startswith(questions[0].name)
+
+
+# -- what cannot be true
+
+
+def test_a_core_that_is_faster_than_it_can_be_is_refused() -> None:
+    truth = Truth(seed=7)
+    fast = [
+        msgspec.structs.replace(k, latency_us=k.latency_us / 8)
+        for k in known(truth, Dtype.FP32, 0.003)
+    ]
+    with pytest.raises(ProfileError, match=r"GMAC/s, and 1 thread\(s\) of known reach 32.0"):
+        fit.fit(fast, [], Dtype.FP32, 1, PROFILE, CACHES)
+
+
+def test_a_handful_of_answers_is_no_calibration() -> None:
+    with pytest.raises(ProfileError, match="11 operators were measured in int8"):
+        fit.fit(known(Truth(), Dtype.INT8, 0.003)[:11], [], Dtype.INT8, 1, PROFILE, CACHES)
+
+
+# -- the file
+
+
+@pytest.fixture(scope="module")
+def calibration() -> Calibration:
+    truth = Truth(seed=2)
+    answers = tuple(
+        Answer(name=k.name, dtype=d, threads=1, latency_us=k.latency_us, invokes=30)
+        for d in DTYPES
+        for k in known(truth, d, 0.005)
+    )
+    found = measure.Asked(answers, (100.0, 101.0))
+    return make.make(found, PROFILE, INFO, "f", None, "2026-11-24T00:00:00+00:00")
+
+
+def test_a_calibration_is_read_back_as_it_was(tmp_path: Path, calibration: Calibration) -> None:
+    path = tmp_path / "a" / "known-1.json"
+    document.save(calibration, path)
+    assert document.load(path) == calibration
+    assert [p.name for p in path.parent.iterdir()] == ["known-1.json"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda body: body[: len(body) // 2], "not a calibration"),
+        (lambda body: b"\xff\xfe" + body, "not a calibration"),
+        (lambda body: b"[" * 100_000, "not a calibration"),
+        (lambda body: body.replace(b'"schema_version": 1', b'"schema_version": 9'), "got 9"),
+        (lambda body: body.replace(b'"macs": 0.', b'"macs": -0.', 1), "negative price"),
+        (lambda body: body.replace(b'"scale_ratio": 1.0', b'"scale_ratio": 77.0'), "impossible"),
+        (lambda body: body.replace(b'"created_at"', b'"created"'), "not a calibration"),
+    ],
+)
+def test_a_damaged_calibration_is_an_error_that_names_the_file(
+    tmp_path: Path, calibration: Calibration, damage: object, words: str
+) -> None:
+    path = tmp_path / "known-1.json"
+    document.save(calibration, path)
+    body = path.read_bytes()
+    damaged = damage(body)  # type: ignore[operator]
+    assert damaged != body
+    path.write_bytes(damaged)
+    with pytest.raises(ProfileError, match=words) as caught:
+        document.load(path)
+    assert str(path) in str(caught.value)
+    assert caught.value.hint is not None
+
+
+def test_the_newest_calibration_of_the_device_is_found_and_no_other(
+    tmp_path: Path, calibration: Calibration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QBENCH_CALIBRATIONS", str(tmp_path))
+    assert document.find("known", None) is None
+    newer = msgspec.structs.replace(
+        calibration, fingerprint="g", created_at="2026-12-01T00:00:00+00:00"
+    )
+    virtual = msgspec.structs.replace(
+        newer, fingerprint="v", origin=Origin.EMULATED, created_at="2027-01-01T00:00:00+00:00"
+    )
+    for each in (calibration, newer, virtual):
+        document.save(each, tmp_path / document.file_name("known", each.fingerprint))
+    found = document.find("known", None)
+    assert found is not None
+    assert found[0] == newer
+    of_f = document.find("known", "f")
+    assert of_f is not None
+    assert of_f[0] == calibration
+    assert document.find("known", "nobody") is None
+    assert document.find("kno", None) is None
+
+
+# -- this machine
+
+
+def test_this_machine_is_calibrated_in_seconds_and_its_predictions_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QBENCH_CALIBRATIONS", str(tmp_path))
+    options = ("--precision", "int8", "--singles", "14", "--no-networks", "--budget-s", "30")
+    ran = CliRunner().invoke(
+        qbench, ["calibrate", "--device", "host", *options, "--json"], standalone_mode=False
+    )
+    assert ran.return_value == 0, ran.output
+    body = json.loads(ran.stdout)
+    (group,) = body["groups"]
+    assert (group["dtype"], group["tier"], group["networks"]) == ("int8", "S2", 0)
+    found = document.find("host", thiscpu.fingerprint())
+    assert found is not None
+    assert str(found[1]) == body["path"]
+    assert not list(tmp_path.glob("*.journal"))
+    single = singles.singles(Dtype.INT8)[0]
+    path = tmp_path / "model.tflite"
+    path.write_bytes(modelfile.write(single.model))
+    told = Oracle(profiles.load("host")).foresee(modelfile.read(path), Delegate.CPU, 1).prediction
+    assert told.tier is Tier.S2
+    assert "calibrated on this machine" in told.basis
+    assert told.low_us < told.p50_us < told.high_us
