@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from qbench.adb import sync, verifying
 from qbench.adb.deadline import Deadline
-from qbench.adb.hashing import SourceHash, StreamHash, sha256_of
+from qbench.adb.hashing import SourceHash, StreamHash
 from qbench.adb.states import explained
 from qbench.adb.transport import OnProgress, transfer_timeout_s
 from qbench.errors import (
@@ -63,7 +63,7 @@ def push(
     for _ in range(_ATTEMPTS):
         try:
             if is_large:
-                check = _send_checking(device, origin, part, mode, deadline, on_progress)
+                check = _send_followed(device, origin, part, mode, deadline, on_progress, sha256)
             else:
                 check = _send(device, origin, part, mode, deadline, on_progress, sha256)
             if _put_in_place(device, part, target, check, deadline):
@@ -106,31 +106,29 @@ def _send(
     known_sha256: str | None,
 ) -> str:
     """Send, and return the shell condition that tells whether it arrived as it was."""
-    if known_sha256 is not None:
+    with SourceHash(origin.open, known_sha256) as ours:
         _transfer(device, origin, part, mode, deadline, on_progress)
-        return _has_hash(part, known_sha256)
-    with SourceHash(origin.open, max(origin.size_bytes, 1)) as ours:  # in one block
-        _transfer(device, origin, part, mode, deadline, on_progress)
-        return _has_hash(part, ours.block(0) or sha256_of(origin.open))
+        return _has_hash(part, ours.hexdigest())
 
 
-def _send_checking(
+def _send_followed(
     device: AdbDevice,
     origin: _Source,
     part: str,
     mode: int,
     deadline: Deadline,
     on_progress: OnProgress | None,
+    known_sha256: str | None,
 ) -> str:
-    """As `_send`, for a large file: checked on the device while it is on its way."""
+    """As `_send`, for a large file: hashed on the device while it is on its way."""
     with (
-        SourceHash(origin.open, verifying.BLOCK_BYTES) as ours,
-        verifying.BlockCheck(device, part, deadline, ours) as check,
+        SourceHash(origin.open, known_sha256) as ours,
+        verifying.Follower(device, part, deadline) as follower,
     ):
-        _transfer(device, origin, part, mode, deadline, on_progress, check.sent)
-        if check.finish(origin.size_bytes):
-            return f"[ $(wc -c <{shlex.quote(part)}) = {origin.size_bytes} ]"
-    return _has_hash(part, sha256_of(origin.open))
+        _transfer(device, origin, part, mode, deadline, on_progress, follower.sent)
+        if follower.finish() == ours.hexdigest():
+            return "true"
+        return _has_hash(part, ours.hexdigest())
 
 
 def _transfer(

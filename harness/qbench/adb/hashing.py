@@ -39,53 +39,37 @@ class _InThread:
 
 
 class SourceHash(_InThread):
-    """Hashes a file that is being sent, block by block, from a stream of its own."""
+    """Hashes a file that is being sent, from a stream of its own; nothing to do where the hash is
+    `known`."""
 
-    def __init__(self, opener: Callable[[], IO[bytes]], block_bytes: int) -> None:
+    def __init__(self, opener: Callable[[], IO[bytes]], known: str | None) -> None:
         super().__init__()
         self._opener = opener
-        self._block_bytes = block_bytes
-        self._blocks: list[str] = []
-        self._changed = threading.Condition()
-        self._is_done = False
+        self._digest = known or ""
         self._is_stopped = False
 
-    def block(self, number: int) -> str:
-        """The hash of one block, waiting until it is known; "" when there is none."""
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._blocks) > number or self._is_done)
-            return self._blocks[number] if number < len(self._blocks) else ""
+    def hexdigest(self) -> str:
+        """Waits for it. Raises OSError when the file cannot be read any more."""
+        self._thread.join()
+        return self._digest or sha256_of(self._opener)
 
     def finish(self) -> None:
         self._is_stopped = True
         super().finish()
 
     def _work(self) -> None:
-        piece = memoryview(bytearray(_PIECE_BYTES))
+        if self._digest:
+            return
+        digest, piece = hashlib.sha256(), memoryview(bytearray(_PIECE_BYTES))
         try:
             with self._opener() as stream:
-                while not self._is_stopped and (digest := self._hash_block(stream, piece)):
-                    with self._changed:
-                        self._blocks.append(digest)
-                        self._changed.notify_all()
+                while size := stream.readinto(piece):  # type: ignore[attr-defined]
+                    if self._is_stopped:
+                        return
+                    digest.update(piece[:size])
         except OSError:
-            pass  # the sender reads the same file and tells
-        finally:
-            with self._changed:
-                self._is_done = True
-                self._changed.notify_all()
-
-    def _hash_block(self, stream: IO[bytes], piece: memoryview) -> str:
-        digest, left_bytes = hashlib.sha256(), self._block_bytes
-        while left_bytes:
-            size: int = stream.readinto(piece[: min(left_bytes, _PIECE_BYTES)])  # type: ignore[attr-defined]
-            if not size:
-                break
-            if self._is_stopped:
-                return ""
-            digest.update(piece[:size])
-            left_bytes -= size
-        return digest.hexdigest() if left_bytes < self._block_bytes else ""
+            return  # the sender reads the same file and tells
+        self._digest = digest.hexdigest()
 
 
 class StreamHash(_InThread):

@@ -1,8 +1,8 @@
-"""Check a large file on the device while the rest of it is still on its way.
+"""Hash a large file on the device while the rest of it is still on its way.
 
-One shell there reads block after block and prints its SHA-256, asked by the host once the block
-must have arrived. A device that is asked too early prints another hash; then the whole file is
-checked afterwards, as a small one is.
+A shell there follows the file: at each line from the host it passes on what has arrived by then,
+at the last one the rest, to one sha256sum. So nothing has to be known of how much is under way,
+and what is left to do at the end is little.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from qbench.adb.deadline import Deadline
-from qbench.adb.hashing import SourceHash
 from qbench.adb.server import receive_exactly, send
 from qbench.errors import DeviceError
 
@@ -23,27 +22,25 @@ if TYPE_CHECKING:
 
     from qbench.adb.device import AdbDevice
 
-BLOCK_BYTES = 32 * 1024**2
-# What may be under way: adb with delayed_ack has up to 32 MiB of a stream in flight.
-MARGIN_BYTES = 40 * 1024**2
-WORTHWHILE_BYTES = BLOCK_BYTES + MARGIN_BYTES
+STEP_BYTES = 8 * 1024**2
+WORTHWHILE_BYTES = 3 * STEP_BYTES  # a shell costs some milliseconds
 _PACKET = struct.Struct("<BI")
 _STDIN, _STDOUT = 0, 1
+_LAST = b"last\n"
 
 
-class BlockCheck:
-    """Compares the device's hash of each block with ours, in a thread of its own."""
+class Follower:
+    """Has the device hash a file that grows there, from a thread of its own."""
 
-    def __init__(self, device: AdbDevice, path: str, deadline: Deadline, ours: SourceHash) -> None:
+    def __init__(self, device: AdbDevice, path: str, deadline: Deadline) -> None:
         self._device = device
         self._path = path
         self._deadline = deadline
-        self._ours = ours
         self._changed = threading.Condition()
         self._sent_bytes = 0
-        self._total_bytes: int | None = None
+        self._is_complete = False
         self._is_given_up = False
-        self._is_equal = False
+        self._digest = ""
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> Self:
@@ -67,60 +64,52 @@ class BlockCheck:
             self._sent_bytes += size_bytes
             self._changed.notify_all()
 
-    def finish(self, total_bytes: int) -> bool:
-        """The device has all of it: whether every block is equal. False also for `not known`."""
+    def finish(self) -> str:
+        """The device has all of it: its hash there; "" where it could not be followed."""
         with self._changed:
-            self._total_bytes = total_bytes
+            self._is_complete = True
             self._changed.notify_all()
         self._thread.join()
-        return self._is_equal
+        return self._digest
 
     def _work(self) -> None:
         try:
-            self._is_equal = self._compare()
+            self._digest = self._follow()
         except DeviceError:
-            self._is_equal = False
+            return  # the whole file is hashed afterwards
 
-    def _compare(self) -> bool:
-        if self._size_of_block(0) is None:
-            return False
-        script = f"while read n; do head -c $n <&3 | sha256sum; done 3<{shlex.quote(self._path)}"
+    def _follow(self) -> str:
+        if not self._wait_for(2 * STEP_BYTES):  # by then the file is there
+            return ""
+        # A line that arrives damaged ends it too: then the hash is another, and nobody waits.
+        passed_on = 'while read line; do cat <&3; [ "$line" = more ] || break; done'
+        script = f"{{ {passed_on}; }} 3<{shlex.quote(self._path)} | sha256sum"
         with self._device.open(f"shell,v2,raw:{script}", self._deadline) as connection:
-            number = 0
-            while size_bytes := self._size_of_block(number):
-                line = b"%d\n" % size_bytes
+            asked_bytes = 2 * STEP_BYTES
+            while self._wait_for(asked_bytes):
+                line = _LAST if self._is_complete else b"more\n"
                 send(connection, _PACKET.pack(_STDIN, len(line)) + line, self._deadline)
-                there = _receive_line(connection, self._deadline).split()[0].decode()
-                if there != self._ours.block(number):
-                    return False
-                number += 1
-        return not self._is_given_up
+                if line == _LAST:
+                    return _receive_line(connection, self._deadline).split()[0].decode()
+                asked_bytes = self._sent_bytes + STEP_BYTES
+        return ""
 
-    def _size_of_block(self, number: int) -> int | None:
-        """Waits until the block must be on the device; None or 0: there is none."""
-        start, end = number * BLOCK_BYTES, (number + 1) * BLOCK_BYTES
+    def _wait_for(self, sent_bytes: int) -> bool:
+        """Until so much was sent, or all; False: it is not wanted any more."""
         with self._changed:
             self._changed.wait_for(
-                lambda: (
-                    self._is_given_up
-                    or self._total_bytes is not None
-                    or self._sent_bytes >= end + MARGIN_BYTES
-                )
+                lambda: self._is_given_up or self._is_complete or self._sent_bytes >= sent_bytes
             )
-            if self._is_given_up:
-                return None
-            if self._total_bytes is None:
-                return BLOCK_BYTES
-            return max(0, min(BLOCK_BYTES, self._total_bytes - start))
+            return not self._is_given_up
 
 
 def _receive_line(connection: socket.socket, deadline: Deadline) -> bytes:
-    """The next line of the shell's output; it prints nothing but lines, one for each request."""
+    """What the shell prints: one line, or a message of something that went wrong."""
     line = b""
     while not line.endswith(b"\n"):
         kind, size = _PACKET.unpack(receive_exactly(connection, _PACKET.size, deadline))
         data = receive_exactly(connection, size, deadline)
         if kind != _STDOUT:
-            return b"? "  # an error message or the end: no hash
+            return b"? "  # no hash
         line += data
     return line
