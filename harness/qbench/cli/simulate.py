@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +15,11 @@ from qbench.cli import options
 @click.option("--device", "-d", required=True, help="A profile's name, or a profile's file.")
 @options.delegate_option
 @options.precision_option
-@click.option("--threads", default=None, help="4, 1,2,4 or 1..8. Default: the profile's.")
+@click.option(
+    "--threads",
+    default=None,
+    help="4, 1,2,4 or 1..8. Default: the profile's, or what was calibrated.",
+)
 @click.option(
     "--what-if",
     "suppositions",
@@ -26,6 +31,11 @@ from qbench.cli import options
     "clocks",
     multiple=True,
     help="prime=1.8GHz, gpu=400MHz: a cluster of the profile, or its GPU.",
+)
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="This file of `qbench calibrate`. Default: the newest of the device that is found.",
 )
 @click.option("--ops/--no-ops", default=None, help="Per operator. Default: for one model.")
 @options.sustained

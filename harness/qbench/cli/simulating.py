@@ -10,11 +10,12 @@ from typing import TypeVar
 import msgspec
 
 from qbench import modelfile, models, profiles, simulator
-from qbench.errors import InputError, QBenchError
+from qbench.errors import InputError, ProfileError, QBenchError
 from qbench.formats import failure_of
 from qbench.records import Delegate, DeviceProfile, Failure, ModelInfo, Precision
 from qbench.report.simulation import Answer, Asked, Line, Piece
 from qbench.simulator import whatif
+from qbench.simulator.calibration import document
 
 _MOST_THREADS = 64
 
@@ -38,6 +39,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     duration: str | None = None
     ambient: str | None = None
     seed: int | None = None
+    calibration: Path | None = None
 
     @property
     def supposed(self) -> tuple[str, ...]:
@@ -71,10 +73,17 @@ def asked(question: Question, oracle: simulator.Oracle) -> Asked:
 
 
 def oracle_for(question: Question) -> simulator.Oracle:
-    """For the profile as it is supposed to be. Raises InputError, ProfileError."""
+    """For the profile as it is supposed to be. Raises InputError, ProfileError (a profile, or a
+    calibration that is damaged or of another profile)."""
     profile = whatif.clocked(profiles.load(question.device), question.clocks)
     assumptions = [whatif.assumption(text) for text in question.suppositions]
-    return simulator.Oracle(profile, assumptions, question.supposed)
+    given = None if question.calibration is None else document.load(question.calibration)
+    if given is not None and given.profile != profile.name:
+        raise ProfileError(
+            f"{question.calibration}: calibrated as {given.profile}, and {profile.name} is asked",
+            hint=f"--device {given.profile}",
+        )
+    return simulator.Oracle(profile, assumptions, question.supposed, calibration=given)
 
 
 def thread_counts(text: str) -> list[int]:
@@ -109,7 +118,7 @@ def tell(
 ) -> Iterator[tuple[Path, ModelInfo | None, Delegate, int, T | Failure]]:
     """`answer` for every file, delegate and number of threads; see `ask` for what it raises."""
     delegates = [Delegate(d) for d in question.delegates] or _all_units(oracle.profile)
-    default = [oracle.profile.cpu.default_threads]
+    default = [oracle.default_threads]
     counts = thread_counts(question.threads) if question.threads else default
     cases = [(delegate, threads) for delegate in delegates for threads in counts]
     for path in files:

@@ -143,9 +143,16 @@ def print_answers(console: Console, asked: Asked, answers: Sequence[Answer]) -> 
     say(
         console,
         f"SIMULATED: computed for {asked.device} ({asked.title}), not measured; range = 90 % band",
+        *_bases(answers),
         *(f"supposed: {question}" for question in asked.supposed),
         *_remarks(answers),
     )
+
+
+def _bases(answers: Sequence[Answer]) -> list[str]:
+    """What the numbers rest on, each once."""
+    told = [a.outcome.basis for a in answers if isinstance(a.outcome, Prediction)]
+    return [f"basis: {basis}" for basis in dict.fromkeys(told)]
 
 
 def partition_map(pieces: Iterable[Piece]) -> str:

@@ -69,6 +69,14 @@ class Oracle:
         self._model: ModelInfo | None = None  # the last one asked about
         self._placed: dict[tuple[Delegate, bool], GraphPlacement] = {}
 
+    @property
+    def default_threads(self) -> int:
+        """The profile's, unless the device was calibrated with other numbers only: then the
+        largest of these."""
+        usual = self.profile.cpu.default_threads
+        known = {g.threads for g in self._calibration.groups} if self._calibration else set()
+        return max(known) if known and usual not in known else usual
+
     def on(self, profile: DeviceProfile) -> Oracle:
         """The same anchors and suppositions, for a changed profile of this device."""
         other = copy(self)

@@ -233,13 +233,12 @@ def _outside(priced: Priced | None) -> list[str]:
     """What the calibration does not cover, in words that name operators."""
     if priced is None:
         return []
-    told = []
-    for what, found in (("never calibrated", priced.unknown), ("far outside", priced.far)):
-        named = [f"node {op}: {reason}" for op, reason in sorted(found.items())]
-        if named:
-            more = f"; and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-            told.append(f"out of the calibration ({what}): " + "; ".join(named[:_NAMED]) + more)
-    return told
+    found = priced.unknown | priced.far
+    if not found:
+        return []
+    named = [f"node {op}: {found[op]}" for op in sorted(found)]
+    more = f"; and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return ["out of the calibration: " + "; ".join(named[:_NAMED]) + more]
 
 
 def _tier(by_tier: dict[Tier, float], total_us: float) -> Tier:

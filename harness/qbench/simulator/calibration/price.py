@@ -38,8 +38,8 @@ class Priced(msgspec.Struct, frozen=True):
     """
 
     lines: tuple[KernelCost, ...]
-    unknown: Mapping[int, str]
-    far: Mapping[int, str]
+    unknown: dict[int, str]
+    far: dict[int, str]
     band_ratio: float
     basis: str
     networks: int
@@ -86,7 +86,11 @@ class Pricer:
             found = self._of(work)
             name = graph.ops[work.ops[-1]].name
             if found is None:
-                unknown[work.ops[0]] = f"{name} in {work.dtype.value} was never calibrated"
+                own = work.executor == "builtin"
+                where = "TFLite's own kernels" if own else work.executor
+                unknown[work.ops[0]] = (
+                    f"{name} on {where} in {work.dtype.value} was never calibrated"
+                )
                 continue
             group, price = found
             lines.append(self._line(work, group, price))

@@ -230,6 +230,7 @@ _BINARY = {"ADD": 5, "ADD+RELU": 4, "MUL": 4, "SUB": 2, "ADD:channels": 4, "MUL:
 _BINARY |= {"ADD:constant": 3, "MUL:constant": 3}
 _OTHERS = {
     **{"PAD": 5, "MEAN": 4, "MEAN:keep": 4, "SUM": 2, "CONCATENATION": 5, "CONCATENATION:4": 3},
+    "CONCATENATION:6": 3,  # more than XNNPACK takes
     **{"MAX_POOL_2D": 6, "AVERAGE_POOL_2D": 6, "RESIZE_BILINEAR": 4, "RESIZE_NEAREST_NEIGHBOR": 4},
     **{"TRANSPOSE": 3, "TRANSPOSE:shuffle": 4, "DEPTH_TO_SPACE": 3, "SLICE": 4, "RESHAPE": 2},
     **{"PRELU": 4, "SILU": 4, "SOFTMAX": 4},
@@ -295,8 +296,8 @@ def _other(name: str, variant: str, shape: Shape, number: int) -> _Ask:
                 options=OpOptions(keep_dims=True),
             )
         case "CONCATENATION":
-            shapes = (shape, shape)
-            build = lambda g, x: g.concat([*x, *x] if variant else list(x))  # noqa: E731
+            shapes, copies = (shape, shape), int(variant or 2) // 2
+            build = lambda g, x: g.concat([*x] * copies)  # noqa: E731
         case "MAX_POOL_2D" | "AVERAGE_POOL_2D":
             kernel, stride = ((2, 2), (3, 2), (3, 1))[number % 3]
             text += f"-{kernel}s{stride}"
