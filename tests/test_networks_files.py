@@ -102,3 +102,10 @@ def test_activations_neither_saturate_nor_vanish_on_the_way(tmp_path: Path) -> N
 def test_a_file_is_the_same_for_the_same_seed_only() -> None:
     assert files.file("ds_cnn", "int8") == files.file("ds_cnn", "int8")
     assert files.file("ds_cnn", "int8") != files.file("ds_cnn", "int8", seed=1)
+
+
+def test_held_out_networks_are_known_at_any_size_and_with_any_padding() -> None:
+    for name in ("resnet18", "resnet18@160x160", "mobilenet_v3_large_tf", "inception_v1@96x96"):
+        assert held_out.is_one_of(name)
+    for name in ("resnet34", "mobilenet_v1_075", "mobilenet_v2_tf", "squeezenet_1_0"):
+        assert not held_out.is_one_of(name)

@@ -1,7 +1,8 @@
 """Networks on which predictions are judged: no calibration may measure them.
 
 Image sizes are the usual ones, or smaller where a network would take most of the time that judging
-may take. Several are relatives of networks that a calibration uses; none is the same.
+may take. Relatives of them (another width or depth of a family) may be measured; the same network
+for images of another size, or with the padding of another framework, may not.
 """
 
 from __future__ import annotations
@@ -14,3 +15,13 @@ NAMES = (
     *("vgg_small", "deeplab_v3_plus_mobilenet@161x161", "posenet_257", "xlsr@64x64", "yamnet"),
     *("ds_cnn", "resnet_8", "perceptron"),
 )
+
+
+def is_one_of(name: str) -> bool:
+    """Whether a network of the catalogue is one of these, whatever its image and padding."""
+    return _plain(name) in {_plain(held) for held in NAMES}
+
+
+def _plain(name: str) -> str:
+    base = name.partition("@")[0].replace("_tf", "")
+    return "googlenet" if base == "inception_v1" else base
