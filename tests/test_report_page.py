@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.reports import HOSTILE, a_comparison, a_content, judged, repeated
-from qbench.records import Origin, Proof, Stability, Taint, Tier
+from qbench.records import DeviceState, Origin, Proof, Stability, Taint, Tier
 from qbench.report import html
 from qbench.report.html import markup, words
 from qbench.report.html.content import MOST_LINES, lines
@@ -115,6 +115,22 @@ def test_a_front_is_drawn_where_accuracy_is_known() -> None:
     page = html.render(msgspec.structs.replace(content, accuracies=accuracies))
     assert 'id="plot-front"' in page
     assert "top-1 on a &lt;b&gt; set" in page
+
+
+def test_runs_that_were_collected_late_stand_where_the_device_performed_them() -> None:
+    (session,) = a_content().sessions
+    records = [
+        msgspec.structs.replace(
+            record,
+            started_at="2026-01-01T05:00:00+00:00",
+            before=DeviceState(uptime_s=100.0 + 60 * n, boot_id="b1" if n < 3 else "b2"),
+        )
+        for n, record in enumerate(session.records[:5])
+    ]
+    found = html.moments(records)
+    minutes = [found[r.sequence].minute for r in records]
+    assert minutes == [0, 1, 2, 0, 1]  # after a reboot only the host's note is left
+    assert len(set(html.moments(session.records).values())) == len(session.records)
 
 
 def test_a_front_has_only_what_nothing_beats_in_both_respects() -> None:

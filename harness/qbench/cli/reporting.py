@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from qbench import __version__, modelfile, profiles, simulator, stats
@@ -83,24 +83,31 @@ def _looks(
     others = frozenset(r.sequence for r in records) - on_devices
     if not on_devices:
         return {}
+    began: dict[int, datetime] = {}
+    for device in {case.device for case in cases.values()}:
+        mine = [
+            r for r in records if r.sequence in on_devices and cases[r.case_id].device == device
+        ]
+        began |= html.moments(mine)
     found: dict[str, list[html.Look]] = {}
     for run in session.raw_runs(without=others):
-        case = cases.get(run.case_id)
-        if case is not None:
-            found.setdefault(case.device, []).extend(_seen(run))
+        if run.case_id in cases and run.sequence in began:
+            looks = found.setdefault(cases[run.case_id].device, [])
+            looks.extend(_seen(run, began[run.sequence]))
     return {device: tuple(looks) for device, looks in found.items()}
 
 
-def _seen(run: RawRun) -> Iterator[html.Look]:
+def _seen(run: RawRun, began: datetime) -> Iterator[html.Look]:
     if run.raw.format is not OutputFormat.ANDROID_RUN or run.raw.report is None:
         return
     try:
         report = read_report(run.raw.report)
     except QBenchError:  # the record of the run tells it already
         return
-    began = datetime.fromisoformat(run.started_at).astimezone(UTC)
+    uptime_s = run.before.uptime_s if run.before is not None else None
+    first_s = report.started_s if uptime_s is None else uptime_s
     for sample in report.samples:
-        moment = began + timedelta(seconds=sample.at_s - report.started_s)
+        moment = began + timedelta(seconds=sample.at_s - first_s)
         yield html.Look(
             at=moment.isoformat(timespec="milliseconds"),
             temperature_c=max(map(zone_c, sample.zones_raw.values()), default=None),

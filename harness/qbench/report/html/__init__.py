@@ -14,6 +14,17 @@ from qbench.report.html.content import (
     ModelFacts,
     Session,
 )
+from qbench.report.html.moments import moments
 from qbench.report.html.page import render
 
-__all__ = ["Accuracy", "Content", "Foreseen", "Lasting", "Look", "ModelFacts", "Session", "render"]
+__all__ = [
+    "Accuracy",
+    "Content",
+    "Foreseen",
+    "Lasting",
+    "Look",
+    "ModelFacts",
+    "Session",
+    "moments",
+    "render",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from statistics import median
 from typing import Any
@@ -20,6 +20,7 @@ from qbench.records import (
 from qbench.report.html.content import Content, Line, Session
 from qbench.report.html.figure import COLOURS, SYMBOLS, Page, draw, section, texts, unit_legend
 from qbench.report.html.markup import Html, in_plot, tag
+from qbench.report.html.moments import moments
 from qbench.report.html.rowplot import model_title, row_label
 from qbench.units import printable
 
@@ -84,14 +85,26 @@ def _page(
             mine.append((record, line))
     if not mine:
         return None
-    start = min(_time(record.started_at) for record, _ in mine)
-    dots = [dot for record, line in mine if (dot := _dot(record, line, start)) is not None]
+    began = moments(record for record, _ in mine)
+    start = min(began.values())
+    minutes = {n: (moment - start).total_seconds() / 60 for n, moment in began.items()}
+    dots = [dot for record, line in mine if (dot := _dot(record, line, minutes)) is not None]
     if not dots:
         return None
     records = [record for record, _ in mine]
     below = [
-        *_panel(session, device, records, start, "temperature_c", "\N{DEGREE SIGN}C", 1, "--warm"),
-        *_panel(session, device, records, start, "cpu_khz", "MHz", 1e-3, "--ink-2"),
+        *_panel(
+            session,
+            device,
+            records,
+            minutes,
+            start,
+            "temperature_c",
+            "\N{DEGREE SIGN}C",
+            1,
+            "--warm",
+        ),
+        *_panel(session, device, records, minutes, start, "cpu_khz", "MHz", 1e-3, "--ink-2"),
     ]
     layout: dict[str, Any] = {"xaxis": {"title": {"text": "minutes"}, "anchor": "free"}}
     domains = _DOMAINS[len(below)]
@@ -112,7 +125,7 @@ def _page(
     )
 
 
-def _dot(record: RunRecord, line: Line, start: datetime) -> Dot | None:
+def _dot(record: RunRecord, line: Line, minutes: Mapping[int, float]) -> Dot | None:
     outcome = record.outcome
     p50_us = line.summary.p50_us
     if not isinstance(outcome, Measurement) or p50_us is None:
@@ -125,7 +138,7 @@ def _dot(record: RunRecord, line: Line, start: datetime) -> Dot | None:
     if mine_us is None:
         return None
     return Dot(
-        minute=round(_minute(record.started_at, start), 3),
+        minute=round(minutes[record.sequence], 3),
         percent=round((mine_us / p50_us - 1) * 100, 2),
         line=line,
         is_throttled=Taint.THERMAL in outcome.taints
@@ -167,6 +180,7 @@ def _panel(
     session: Session,
     device: tuple[str, Origin],
     records: Sequence[RunRecord],
+    minutes: Mapping[int, float],
     start: datetime,
     field: str,
     unit: str,
@@ -178,11 +192,11 @@ def _panel(
     for record in records:
         value = getattr(record.before, field) if record.before is not None else None
         if value is not None:
-            seen.append((_minute(record.started_at, start), value * scale))
+            seen.append((minutes[record.sequence], value * scale))
     for look in session.looks.get(device[0], ()):
         value = getattr(look, field)
         if value is not None:
-            seen.append((_minute(look.at, start), value * scale))
+            seen.append(((_time(look.at) - start).total_seconds() / 60, value * scale))
     if not seen:
         return []
     seen = _thinned(sorted(seen), worst=max if field == "temperature_c" else min)
@@ -207,10 +221,6 @@ def _thinned(
         return seen
     parts = [seen[n : n + size] for n in range(0, len(seen), size)]
     return [(part[0][0], worst([value for _, value in part])) for part in parts]
-
-
-def _minute(text: str, start: datetime) -> float:
-    return (_time(text) - start).total_seconds() / 60
 
 
 def _time(text: str) -> datetime:
