@@ -45,7 +45,7 @@ def logits(path: Path) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize(
     ("scheme", "tolerance", "share"),
-    [(P.FP32, 0, 1.0), (P.FP16, 0.1, 0.55), (P.DYNAMIC, 0.8, 0.32), (P.INT8, 0.7, 0.32)],
+    [(P.FP32, 0, 1.0), (P.FP16, 0.1, 0.57), (P.DYNAMIC, 0.8, 0.36), (P.INT8, 0.7, 0.36)],
 )
 def test_a_scheme_gives_its_precision_its_size_and_nearly_the_same_answers(
     tmp_path: Path, images: tuple[Path, ...], scheme: P, tolerance: float, share: float

@@ -55,9 +55,9 @@ def test_one_model_is_told_operator_by_operator_and_the_times_add_up() -> None:
         assert by_bound == pytest.approx(r["p50_us"], abs=1)
         assert 0 < r["low_us"] < r["p50_us"] < r["high_us"]
         assert (r["origin"], r["tier"]) == ("simulated", "S1")
-        assert sorted(i for piece in r["pieces"] for i in piece["ops"]) == list(range(18))
-    assert told[0]["nodes_npu"] == 18
-    assert told[1]["nodes_gpu"] == 18
+        assert sorted(i for piece in r["pieces"] for i in piece["ops"]) == list(range(21))
+    assert told[0]["nodes_npu"] == 21
+    assert told[1]["nodes_gpu"] == 21
 
 
 def test_a_folder_is_told_file_by_file_without_the_operators() -> None:
@@ -88,7 +88,7 @@ def test_the_table_shows_band_tier_and_map_and_says_that_nothing_was_measured() 
     assert done.return_value == 0
     assert "SIMULATED: computed for sd865" in done.stdout
     assert "supposed: MEAN refused by nnapi" in done.stdout
-    assert "| CPU(xnnpack) 16 |" in done.stdout
+    assert "| CPU(xnnpack) 19 |" in done.stdout
     assert "S0" in done.stdout
 
 

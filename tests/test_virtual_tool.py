@@ -66,7 +66,7 @@ def test_an_accelerator_takes_the_nodes_that_the_placement_gives_it(
     assert report.failure is None, said
     assert report.proof is Proof.NODE_COUNTS
     assert report.nodes is not None
-    assert (report.nodes.gpu or report.nodes.npu) == 18
+    assert (report.nodes.gpu or report.nodes.npu) == 21
     assert report.unknown_lines == (), said
 
 

@@ -10,8 +10,9 @@ from qbench import models as named
 from qbench.cli import options
 
 _LEGEND = """
-All take one grey image of 224x224 and give two logits. Their weights are random: the latencies
-mean something, the answers do not. To build: qbench models build NAME [--precision int8]"""
+All take one grey image of 224x224 and give two logits. smallcnn tells benign from malignant in
+SYNTHETIC images; weights of the others are random: their latencies mean something, their answers
+do not. To build: qbench models build NAME [--precision int8]. To train: qbench train, convert"""
 
 
 @click.group()

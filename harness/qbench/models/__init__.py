@@ -21,7 +21,7 @@ PRECISIONS = (Precision.FP32, Precision.DYNAMIC, Precision.FP16, Precision.INT8)
 _BUILTIN = ("smallcnn",)
 # Name -> what it is, as far as a line can tell. All but the first: Sensors 2022, 22(1), 219.
 DESCRIPTIONS: Mapping[str, str] = {
-    "smallcnn": "small residual CNN that travels with qbench",
+    "smallcnn": "small residual CNN that travels with qbench, trained on SYNTHETIC images",
     "googlenet": "GoogLeNet with one more 3x3 1024 -> 1024 convolution",
     "resnet34": "ResNet-34",
     "vgg16": "VGG-16 with one more 512 -> 1024 convolution for its fifth pool and dense layers",
@@ -31,7 +31,8 @@ DESCRIPTIONS: Mapping[str, str] = {
 class NamedModel(msgspec.Struct, frozen=True):
     """One file of a model that has a name. A built-in file is there; another may have to be built.
 
-    All of them take one grey image of 224x224, give two logits, and have random weights.
+    All of them take one grey image of 224x224 and give two logits. Built-in ones are trained on
+    SYNTHETIC images; the others have random weights.
     """
 
     name: str

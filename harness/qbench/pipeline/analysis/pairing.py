@@ -66,6 +66,15 @@ def _stored(model: ModelInfo, index: int) -> int:
 
 
 def _name(tensor: str, op: OpInfo) -> str:
-    """`17 conv3_1`: the operator's place and the layer's name, where the file tells one."""
+    """`17 conv3_1`: the operator's place and the layer's name, where the file tells one.
+
+    litert-torch writes the path of modules, each with its full class name; Keras the layers that
+    became one operator.
+    """
+    if "torch.nn.modules" in tensor:
+        words = [part.rpartition(".")[2] for part in tensor.partition(";")[0].split("/")]
+        words = [word.removeprefix("Sequential_") for word in words]
+        words = [w for w in words if w not in ("ChannelLastIOWrapper", "wrapped", "Sequential")]
+        return f"{op.index} {'.'.join((words[1:] or words)[-4:]) or op.label.lower()}"
     words = [w for w in re.split(r"[/;]", tensor) if re.search(r"conv|bn|pool|logit|add|mean", w)]
     return f"{op.index} {words[0][:24] if words else op.label.lower()}"
