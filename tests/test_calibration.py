@@ -110,12 +110,12 @@ def test_a_plan_is_told_without_measuring(tmp_path: Path) -> None:
 def test_prices_come_out_of_a_measured_device_and_predict_networks(tmp_path: Path) -> None:
     truth = Truth(seed=4)
     questions = measure.questions([Dtype.INT8], [1], most_singles=None, nets=True)
-    journal = Journal(tmp_path / "j", "f", None)
+    journal = Journal(tmp_path / "j", "f")
     journal.begin(resume=False)
     found = asked(tmp_path, KnownDevice(truth), questions, [], journal)
     assert len(found.answers) == len(questions)
     assert 0 < found.drift_ratio < 0.02
-    made = make.make(found, PROFILE, INFO, "f", "abc", "2026-11-24T00:00:00+00:00")
+    made = make.make(found, PROFILE, INFO, "f", "2026-11-24T00:00:00+00:00")
     (group,) = made.groups
     assert group.tiles == TILES[Dtype.INT8]
     assert group.scale_ratio == pytest.approx(1, abs=0.02)
@@ -180,15 +180,15 @@ def test_a_killed_calibration_goes_on_and_measures_only_what_is_left(tmp_path: P
         return answer(case)
 
     device._answer = dies
-    journal = Journal(tmp_path / "j", "f", None)
+    journal = Journal(tmp_path / "j", "f")
     journal.begin(resume=False)
     with pytest.raises(_Killed):
         asked(tmp_path, device, questions, [], journal)
     with pytest.raises(InputError, match="interrupted here"):
-        Journal(tmp_path / "j", "f", None).begin(resume=False)
+        Journal(tmp_path / "j", "f").begin(resume=False)
     with (tmp_path / "j").open("ab") as stream:
         stream.write(b'{"name": "a line that a cra')
-    again = Journal(tmp_path / "j", "f", None)
+    again = Journal(tmp_path / "j", "f")
     answers = again.begin(resume=True)
     done = [a.name for a in answers if a.name != measure.REFERENCE]
     assert len(done) == 13
@@ -200,22 +200,22 @@ def test_a_killed_calibration_goes_on_and_measures_only_what_is_left(tmp_path: P
 
 
 def test_answers_of_another_device_are_not_mixed_in(tmp_path: Path) -> None:
-    Journal(tmp_path / "j", "one", None).begin(resume=False)
+    Journal(tmp_path / "j", "one").begin(resume=False)
     with pytest.raises(InputError, match="another device or runtime"):
-        Journal(tmp_path / "j", "two", None).begin(resume=True)
+        Journal(tmp_path / "j", "two").begin(resume=True)
     (tmp_path / "j").write_bytes(b"no journal\n")
     with pytest.raises(InputError, match="not a calibration's journal"):
-        Journal(tmp_path / "j", "one", None).begin(resume=True)
+        Journal(tmp_path / "j", "one").begin(resume=True)
 
 
 def test_when_the_time_is_over_what_there_is_has_been_kept(tmp_path: Path) -> None:
     questions = measure.questions([Dtype.INT8], [1], most_singles=30, nets=False)
-    journal = Journal(tmp_path / "j", "f", None)
+    journal = Journal(tmp_path / "j", "f")
     journal.begin(resume=False)
     found = asked(tmp_path, KnownDevice(Truth()), questions, [], journal, budget_s=0)
     assert found.answers == ()
     with pytest.raises(ProfileError, match="nothing was measured"):
-        make.make(found, PROFILE, INFO, "f", None, "2026-11-24T00:00:00+00:00")
+        make.make(found, PROFILE, INFO, "f", "2026-11-24T00:00:00+00:00")
 
 
 def test_what_was_measured_while_others_ran_is_measured_again(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_what_was_measured_while_others_ran_is_measured_again(tmp_path: Path) ->
         return msgspec.structs.replace(raw, stdout=json.dumps(body))
 
     device._answer = busy
-    journal = Journal(tmp_path / "j", "f", None)
+    journal = Journal(tmp_path / "j", "f")
     journal.begin(resume=False)
     found = asked(tmp_path, device, [question], [], journal)
     assert len(seen) == 4
@@ -290,7 +290,7 @@ def calibration() -> Calibration:
         for k in known(truth, d, 0.005)
     )
     found = measure.Asked(answers, (100.0, 101.0))
-    return make.make(found, PROFILE, INFO, "f", None, "2026-11-24T00:00:00+00:00")
+    return make.make(found, PROFILE, INFO, "f", "2026-11-24T00:00:00+00:00")
 
 
 def test_a_calibration_is_read_back_as_it_was(tmp_path: Path, calibration: Calibration) -> None:

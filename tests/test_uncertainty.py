@@ -60,7 +60,7 @@ def calibrated(networks: int) -> Calibration:
                 )
             )
     asked = measure.Asked(tuple(answers), ())
-    return make.make(asked, PROFILE, INFO, "f", None, "2026-11-24T00:00:00+00:00")
+    return make.make(asked, PROFILE, INFO, "f", "2026-11-24T00:00:00+00:00")
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +114,14 @@ def test_bands_of_a_few_networks_hold_about_90_percent_of_others(count: int) -> 
         widest, _ = fit.band(ratios, Dtype.FP32)
         held += 1 / widest <= exp(random.gauss(0, 0.06)) <= widest
     assert 0.87 <= held / 3000 <= 0.95
+
+
+def test_operators_that_were_not_understood_widen_the_band_where_there_are_no_networks() -> None:
+    understood, _ = fit.band([], Dtype.INT8, 0.03)
+    not_understood, rule = fit.band([], Dtype.INT8, 0.8)
+    assert understood < 1.25
+    assert not_understood > 3
+    assert "unseen operators" in rule
 
 
 def test_doubtful_prices_widen_the_band(by_networks: dict[int, Calibration]) -> None:

@@ -103,7 +103,6 @@ def perform(wanted: Wanted) -> tuple[Calibration, Path]:
         target.profile,
         target.info,
         target.fingerprint,
-        _tool_sha256(backend),
         clock.utc_now().isoformat(timespec="seconds"),
     )
     document.save(made, target.path)
@@ -164,15 +163,13 @@ def _backend(
     wanted: Wanted,
 ) -> Iterator[tuple[Backend, list[Answer], Journal]]:
     """The device, entered; what was answered before; where answers go."""
-    if target.serial is None:
-        host = backends.of_this_machine((hardware.HOST, Origin.HOST), clock)
-        with host as backend:
-            journal = Journal(journal_path, target.fingerprint, _tool_sha256(backend))
-            yield backend, journal.begin(resume=wanted.resume), journal
-        return
-    journal = Journal(journal_path, target.fingerprint, None)
+    journal = Journal(journal_path, target.fingerprint)
     known = journal.begin(resume=wanted.resume)
-    with _attached(target, clock, folder, measure.left(asked, known)) as backend:
+    if target.serial is None:
+        opened = backends.of_this_machine((hardware.HOST, Origin.HOST), clock)
+    else:
+        opened = _attached(target, clock, folder, measure.left(asked, known))
+    with opened as backend:
         yield backend, known, journal
 
 
@@ -195,12 +192,6 @@ def _attached(target: _Target, clock: Clock, folder: Path, asked: Sequence[Quest
         device_options={"cool_least_s": 0.0},
     )
     return backends.of_device((target.info.name, target.info.origin), info, runs, clock)
-
-
-def _tool_sha256(backend: Backend) -> str | None:
-    """Of the runtime, where the backend knows it before it has run anything."""
-    told = getattr(backend, "tool_sha256", None)
-    return told if isinstance(told, str) else None
 
 
 def summary(made: Calibration, path: Path) -> Made:

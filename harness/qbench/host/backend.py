@@ -53,11 +53,6 @@ class HostBackend:
     def origin(self) -> Origin:
         return Origin.HOST
 
-    @property
-    def tool_sha256(self) -> str | None:
-        """Of the library that measures; None: not where we know it."""
-        return self._tool_sha256
-
     def describe(self) -> DeviceInfo:
         cpu = machine.cpu_model()
         return DeviceInfo(

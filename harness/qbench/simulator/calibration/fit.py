@@ -43,6 +43,7 @@ _ENOUGH_NETWORKS = 10
 _LEAST_SINGLES = 12
 # PRIOR: how far whole networks are off beside what singles can tell: what this host showed.
 _UNSEEN_SIGMA = {Dtype.FP32: 0.13, Dtype.INT8: 0.10, Dtype.DYNAMIC: 0.15}
+_DEVICE_SIGMA = 0.03  # PRIOR: from one device of a kind to the next
 _Z90 = 1.645
 
 
@@ -81,7 +82,8 @@ def fit(
     _refuse_impossible(prices, dtype, threads, profile)
     predicted = [found.predict(row_of(of_model(n.model, profile, caches, tiles))) for n in networks]
     scale, anchors = _scale(networks, predicted)
-    widest, rule = band([a.left_out_ratio for a in anchors], dtype)
+    unseen_ratio = _median([abs(float(r) - 1) for r in unseen])
+    widest, rule = band([a.left_out_ratio for a in anchors], dtype, unseen_ratio)
     return Group(
         unit=ComputeUnit.CPU,
         dtype=dtype,
@@ -92,7 +94,7 @@ def fit(
         anchors=anchors,
         band_ratio=widest,
         band_rule=rule,
-        cross_validated_ratio=_median([abs(float(r) - 1) for r in unseen]),
+        cross_validated_ratio=round(unseen_ratio, 4),
         condition=float(f"{found.condition:.3g}"),
     )
 
@@ -261,8 +263,14 @@ def _scale(
     return round(scale, 4), tuple(anchors)
 
 
-def band(left_out_ratios: Sequence[float], dtype: Dtype) -> tuple[float, str]:
-    """(ratio, where it comes from) of a band that holds 90 % of networks like these."""
+def band(
+    left_out_ratios: Sequence[float], dtype: Dtype, unseen_ratio: float = 0.0
+) -> tuple[float, str]:
+    """(ratio, where it comes from) of a band that holds 90 % of networks like these.
+
+    `unseen_ratio`: the error of single operators that the fit had not seen, which decides where
+    there are no networks.
+    """
     logs = sorted(abs(log(ratio)) for ratio in left_out_ratios)
     count = len(logs)
     if count >= _ENOUGH_NETWORKS:
@@ -280,9 +288,11 @@ def band(left_out_ratios: Sequence[float], dtype: Dtype) -> tuple[float, str]:
         return round(exp(reach * spread), 4), (
             f"Student's t on the left-out errors of {count} networks"
         )
-    sigma = hypot(_UNSEEN_SIGMA[dtype], 0.03)
+    # In a network errors of many operators partly cancel; how far is not known without one.
+    sigma = hypot(_UNSEEN_SIGMA[dtype], _DEVICE_SIGMA, unseen_ratio)
     return round(exp(_Z90 * sigma), 4), (
-        "no whole networks: the prior of how far they are off, and 3 % from device to device"
+        "no whole networks: the prior of how far they are off, the error of unseen operators, and "
+        f"{_DEVICE_SIGMA:.0%} from device to device"
     )
 
 

@@ -18,17 +18,14 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     journal_version: int
     fingerprint: str
-    tool_sha256: str | None
 
 
 class Journal:
     """One line for each answer behind a header; a line that a crash has cut is dropped."""
 
-    def __init__(self, path: Path, fingerprint: str, tool_sha256: str | None) -> None:
+    def __init__(self, path: Path, fingerprint: str) -> None:
         self.path = path
-        self._header = Header(
-            journal_version=_VERSION, fingerprint=fingerprint, tool_sha256=tool_sha256
-        )
+        self._header = Header(journal_version=_VERSION, fingerprint=fingerprint)
 
     def begin(self, *, resume: bool) -> list[Answer]:
         """The answers that are there already.

@@ -34,7 +34,6 @@ def make(
     profile: DeviceProfile,
     info: DeviceInfo,
     fingerprint: str,
-    tool_sha256: str | None,
     created_at: str,
 ) -> Calibration:
     """A group for each data type and number of threads that has answers.
@@ -59,8 +58,8 @@ def make(
         device=info.title,
         origin=info.origin,
         fingerprint=fingerprint,
-        runtime=info.runtime or "unknown",
-        tool_sha256=tool_sha256,
+        runtime=asked.tool or info.runtime or "unknown",
+        tool_sha256=asked.tool_sha256,
         created_at=created_at,
         qbench_version=__version__,
         max_khz=plausible.fastest_khz(profile),

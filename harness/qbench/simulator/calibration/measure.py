@@ -27,6 +27,7 @@ from qbench.records import (
     ModelInfo,
     Origin,
     Precision,
+    RawOutput,
 )
 from qbench.simulator import networks
 from qbench.simulator.calibration import singles
@@ -67,10 +68,13 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """`references`: what the reference took, in order."""
+    """`references`: what the reference took, in order. `tool`: what ran the models, and its hash;
+    None when nothing was run any more."""
 
     answers: tuple[Answer, ...]
     references: tuple[float, ...]
+    tool: str | None = None
+    tool_sha256: str | None = None
 
     @property
     def drift_ratio(self) -> float:
@@ -176,11 +180,14 @@ def ask(
         _keep(best, answer)
     references = [a.latency_us for a in known if a.name == REFERENCE]
     models = Models()
+    tool: tuple[str | None, str | None] = (None, None)
     for number, question in enumerate(_rounds(asked, known, best, rounds)):
         if clock.monotonic_s() >= end_s:
             break
         model = models.write(question, folder)
-        found = _answer(backend, question, case_of(question, number, model.path, backend.origin))
+        raw = backend.run(case_of(question, number, model.path, backend.origin))
+        tool = (raw.tool, raw.tool_sha256)
+        found = _answer(question, raw)
         if rounds:  # an attached device has been told of all files and still needs them
             Path(model.path).unlink()
         if isinstance(found, str):
@@ -190,7 +197,7 @@ def ask(
         if found.name == REFERENCE:
             references.append(found.latency_us)
         _keep(best, found)
-    return Asked(tuple(best.values()), tuple(references))
+    return Asked(tuple(best.values()), tuple(references), *tool)
 
 
 def _rounds(
@@ -221,10 +228,10 @@ def _keep(best: dict[_Key, Answer], answer: Answer) -> None:
         best[_key(answer)] = answer
 
 
-def _answer(backend: Backend, question: Question, case: Case) -> Answer | str:
+def _answer(question: Question, raw: RawOutput) -> Answer | str:
     """The answer, or in words why there is none."""
     try:
-        outcome = formats.read(backend.run(case))
+        outcome = formats.read(raw)
     except QBenchError as error:
         return f"{question.name}: {error}"
     if not isinstance(outcome, Measurement):
