@@ -36,6 +36,7 @@ def test_networks_that_no_calibration_has_seen_are_predicted_within_the_promised
     ran = _validate("--json")
     assert ran.returncode in (0, 1, 3), ran.stderr
     body: dict[str, Any] = json.loads(ran.stdout)
+    assert body["not_held_out"] == []
     if body["missed"] and body["is_busy"]:
         pytest.skip(
             f"{MACHINE_TOO_BUSY}: tasks waited {body['run_queue_wait_ratio']:.0%} of their time "
@@ -45,8 +46,15 @@ def test_networks_that_no_calibration_has_seen_are_predicted_within_the_promised
     assert {g["dtype"]: g["n"] for g in body["groups"]} == {None: 57, "fp32": 32, "int8": 25}
 
 
-def test_a_few_networks_are_written_predicted_and_measured() -> None:
-    ran = _validate("--json", "--rounds", "1", "--networks", "ds_cnn", "resnet_8", "perceptron")
+def test_a_machine_is_calibrated_and_a_few_networks_predicted_and_measured(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    command = [sys.executable, "-m", "qbench", "calibrate", "--device", "host", "--out", str(path)]
+    command += ["--singles", "40", "--no-networks", "--budget-s", "40"]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    ran = _validate(
+        *("--json", "--rounds", "1", "--calibration", str(path)),
+        *("--networks", "ds_cnn", "resnet_8", "perceptron"),
+    )
     assert ran.returncode in (0, 1, 3), ran.stderr
     body = json.loads(ran.stdout)
     everything = body["groups"][0]
@@ -54,6 +62,7 @@ def test_a_few_networks_are_written_predicted_and_measured() -> None:
     for point in everything["points"]:
         assert point["low_us"] <= point["predicted_us"] <= point["high_us"]
         assert 1 < point["measured_us"] < 1e5
+        assert point["tier"] in ("S0", "S2")
     times = {f"{p['model']} {p['dtype']}": p["measured_us"] for p in everything["points"]}
     assert times["resnet_8 fp32"] > times["resnet_8 int8"] > times["perceptron int8"]
 
