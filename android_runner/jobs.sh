@@ -210,6 +210,8 @@ cool_enough() {
 pack() {
 	local result=$session_folder/results/$job sizes
 	cd "$work" || return 1
+	# A disk that was full for a moment leaves half a look at the device.
+	[ "$(tail -n 1 before)" = end ] && [ "$(tail -n 1 after)" = end ] || return 1
 	sizes=$(stat -c %s before after telemetry stdout stderr) || return 1
 	{
 		say "qbench-result $VERSION" && say "job $job" && say "status $status" &&
