@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from qbench.adb.connecting import connect_tcp, disconnect_tcp
 from qbench.adb.server import find_server, server_version
 from qbench.adb.starting import ensure_server
@@ -22,12 +24,11 @@ def attach(instance: Instance) -> None:
 def stop_and_detach(serial: str) -> None:
     """End a device and have the adb server forget it. Raises NoDeviceError, DeviceError."""
     address = instances.find(serial).address
-    instances.stop(serial)
-    try:
+    # The server first: one that sees a device vanish keeps it as offline and tries to get it back.
+    with contextlib.suppress(DeviceError):  # a server in trouble does not keep the device
         if server_version() is not None:
             disconnect_tcp(find_server(), address)
-    except DeviceError:
-        return  # the server is in trouble; the device is gone all the same
+    instances.stop(serial)
 
 
 def free_serial(profile_name: str, taken: set[str]) -> str:
