@@ -102,7 +102,9 @@ def settings_of(serial: str) -> dict[str, bytes]:
         for folder, _, files in os.walk(root / start_at):
             for name in files:
                 path = Path(folder) / name
-                if name not in _MOVING and path.is_file():
+                # What the virtual kernel is just about to put in a node's place is no file of its own.
+                is_passing = name.startswith(".") and name.endswith(".new")
+                if name not in _MOVING and not is_passing and path.is_file():
                     found[str(path.relative_to(root))] = path.read_bytes()
     return found
 
