@@ -102,7 +102,7 @@ def settings_of(serial: str) -> dict[str, bytes]:
         for folder, _, files in os.walk(root / start_at):
             for name in files:
                 path = Path(folder) / name
-                # What the virtual kernel is just about to put in a node's place is no file of its own.
+                # What the virtual kernel is about to put in a node's place is not yet a file.
                 is_passing = name.startswith(".") and name.endswith(".new")
                 if name not in _MOVING and not is_passing and path.is_file():
                     found[str(path.relative_to(root))] = path.read_bytes()
