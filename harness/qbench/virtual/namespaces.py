@@ -6,6 +6,7 @@ then the device's. Not as root, `/data` is a tmpfs all the same, so its ENOSPC i
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -194,11 +195,21 @@ _FILLER = Path("/data/.filler")
 def fill_data(left_bytes: int) -> None:
     """Leave only so much room on /data, for everybody."""
     empty_data()
+    while (taken_bytes := _room_bytes() - left_bytes) > 0:
+        try:
+            with _FILLER.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, taken_bytes)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            empty_data()  # somebody wrote since the look, so there is less to take
+        else:
+            return
+
+
+def _room_bytes() -> int:
     found = os.statvfs("/data")
-    taken_bytes = found.f_bavail * found.f_frsize - left_bytes
-    if taken_bytes > 0:
-        with _FILLER.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, taken_bytes)
+    return found.f_bavail * found.f_frsize
 
 
 def empty_data() -> None:
