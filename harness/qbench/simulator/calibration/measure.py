@@ -37,10 +37,10 @@ from qbench.simulator.networks import files
 
 # Whole networks for the scale. None of `networks.held_out`, on which predictions are judged.
 NETWORKS = (
-    *("mobilenet_v1_050@160x160", "mobilenet_v2_tf@160x160", "mobilenet_v3_large_tf@160x160"),
-    *("squeezenet_1_0@160x160", "inception_v1@160x160", "resnet34@112x112"),
-    *("efficientnet_lite2@160x160", "mobilenet_v2_050@128x128", "posenet_257@129x129"),
-    *("densenet_121@96x96", "mobilenet_v1_075@224x224", "resnet18@160x160"),
+    *("mobilenet_v1_050@160x160", "mobilenet_v2_tf@160x160", "ffnet_40s@96x192"),
+    *("squeezenet_1_0@160x160", "bisenet@96x128", "resnet34@112x112"),
+    *("efficientnet_lite2@160x160", "mobilenet_v2_050@128x128", "mobilenet_v1_130@128x128"),
+    *("ddrnet_23_slim@128x256", "mobilenet_v1_075@224x224", "resnext50@96x96"),
 )
 CONTENDED_RATIO = 0.10
 """A run that waited longer for a processor, in parts of its time on it, is asked again."""
