@@ -14,13 +14,10 @@ _MAX_QUEUED = 8  # pieces; bounds the memory when the link is faster than the ha
 
 
 class _InThread:
-    """A context manager whose `_work` runs meanwhile; leaving it waits for the end."""
+    """A context manager whose `work` runs meanwhile; leaving it waits for the end."""
 
-    def __init__(self) -> None:
-        self._thread = threading.Thread(target=self._work, daemon=True)
-
-    def _work(self) -> None:
-        raise NotImplementedError
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._thread = threading.Thread(target=work, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -43,7 +40,7 @@ class SourceHash(_InThread):
     `known`."""
 
     def __init__(self, opener: Callable[[], IO[bytes]], known: str | None) -> None:
-        super().__init__()
+        super().__init__(self._work)
         self._opener = opener
         self._digest = known or ""
         self._is_stopped = False
@@ -76,7 +73,7 @@ class StreamHash(_InThread):
     """Hashes what arrives."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(self._work)
         self._digest = hashlib.sha256()
         self._pieces: queue.Queue[bytearray | None] = queue.Queue(_MAX_QUEUED)
         self._piece = bytearray()
