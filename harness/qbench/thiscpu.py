@@ -35,9 +35,9 @@ class ThisCpu:
 @cache
 def read(root: Path = _ROOT) -> ThisCpu:
     """`root` is where /proc and /sys are."""
-    fields = _cpuinfo(root)
+    fields = cpuinfo(root)
     caches = {
-        (_text(index / "level"), _text(index / "type")): _bytes(_text(index / "size"))
+        (text(index / "level"), text(index / "type")): _bytes(text(index / "size"))
         for index in sorted((root / _CACHES).glob("index[0-9]*"))
     }
     known = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
@@ -64,9 +64,10 @@ def fingerprint() -> str:
     return f"{cpu.model}; {platform.machine()} {flags}; caches {caches}; {runtime}"
 
 
-def _cpuinfo(root: Path) -> dict[str, str]:
+def cpuinfo(root: Path = _ROOT) -> dict[str, str]:
+    """The first value of every key of /proc/cpuinfo; nothing where there is none."""
     fields: dict[str, str] = {}
-    for line in (_text(root / "proc/cpuinfo") or "").splitlines():
+    for line in (text(root / "proc/cpuinfo") or "").splitlines():
         key, colon, value = line.partition(":")
         if colon:
             fields.setdefault(key.strip(), value.strip())
@@ -74,7 +75,7 @@ def _cpuinfo(root: Path) -> dict[str, str]:
 
 
 def _max_khz(root: Path, fields: dict[str, str]) -> int | None:
-    told = _text(root / "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")
+    told = text(root / "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")
     if told and told.isdigit():
         return int(told)
     mhz = fields.get("cpu MHz", "")  # virtual machines: the clock that the host tells
@@ -86,7 +87,8 @@ def _bytes(size: str | None) -> int | None:
     return int(found[1]) * _UNITS.get(found[2], 1) if found else None
 
 
-def _text(path: Path) -> str | None:
+def text(path: Path) -> str | None:
+    """Of a file under /proc or /sys, stripped; None where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

@@ -14,14 +14,7 @@ from qbench.formats import outcome
 from qbench.host import HostBackend
 from qbench.host.profile import Profile, profile
 from qbench.host.profile_match import match
-from qbench.records import (
-    Case,
-    Delegate,
-    InvokeSamples,
-    Measurement,
-    ModelInfo,
-    Origin,
-)
+from qbench.records import Case, Delegate, InvokeSamples, Measurement, ModelInfo, Origin
 from qbench.report import profile as report
 from qbench.report.profile import Profiled, Row, shapes
 

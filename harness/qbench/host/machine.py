@@ -8,6 +8,7 @@ import platform
 from pathlib import Path
 
 from qbench.records import DeviceState
+from qbench.thiscpu import cpuinfo, text
 
 _ROOT = Path("/")
 # Names under which Linux drivers publish the processor's own temperature
@@ -17,7 +18,7 @@ _CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu", "soc", "x86_pkg_temp")
 
 def cpu_model(root: Path = _ROOT) -> str:
     """`model name` of /proc/cpuinfo; where there is none, the machine type and the part number."""
-    fields = _cpuinfo(root)
+    fields = cpuinfo(root)
     if "model name" in fields:
         return fields["model name"]
     if "CPU part" in fields:
@@ -84,13 +85,6 @@ def _sysctl(name: str) -> str | None:
     return value.value.decode("utf-8", "replace")
 
 
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return None
-
-
 def _number(path: Path) -> int | None:
     try:
         return int(path.read_text(encoding="ascii"))
@@ -98,18 +92,8 @@ def _number(path: Path) -> int | None:
         return None
 
 
-def _cpuinfo(root: Path) -> dict[str, str]:
-    """The first value of every key of /proc/cpuinfo."""
-    fields: dict[str, str] = {}
-    for line in (_text(root / "proc/cpuinfo") or "").splitlines():
-        key, colon, value = line.partition(":")
-        if colon:
-            fields.setdefault(key.strip(), value.strip())
-    return fields
-
-
 def _available_bytes(root: Path) -> int | None:
-    for line in (_text(root / "proc/meminfo") or "").splitlines():
+    for line in (text(root / "proc/meminfo") or "").splitlines():
         words = line.split()
         if len(words) >= 2 and words[0] == "MemAvailable:" and words[1].isdigit():
             return int(words[1]) * 1024
@@ -121,7 +105,7 @@ def _cpu_khz(root: Path) -> int | None:
     policies = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")
     clocks = [khz for path in policies if (khz := _number(path)) is not None]
     if not clocks:
-        for line in (_text(root / "proc/cpuinfo") or "").splitlines():
+        for line in (text(root / "proc/cpuinfo") or "").splitlines():
             key, _, value = line.partition(":")
             if key.strip() == "cpu MHz":
                 with contextlib.suppress(ValueError):
@@ -132,7 +116,7 @@ def _cpu_khz(root: Path) -> int | None:
 def _governor(root: Path) -> str | None:
     """All distinct governors, joined by `+`."""
     paths = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor")
-    names = {name for path in paths if (name := _text(path))}
+    names = {name for path in paths if (name := text(path))}
     return "+".join(sorted(names)) or None
 
 
@@ -142,7 +126,7 @@ def _temperature_c(root: Path) -> float | None:
     for kind, pattern in (("thermal/thermal_zone", "temp"), ("hwmon/hwmon", "temp*_input")):
         folder, prefix = kind.split("/")
         for sensor in (root / "sys/class" / folder).glob(f"{prefix}*"):
-            name = _text(sensor / ("type" if folder == "thermal" else "name")) or ""
+            name = text(sensor / ("type" if folder == "thermal" else "name")) or ""
             if name.lower().startswith(_CPU_SENSORS):
                 readings += [_number(path) for path in sensor.glob(pattern)]
     known = [milli / 1000 for milli in readings if milli is not None]
