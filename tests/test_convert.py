@@ -167,7 +167,7 @@ def test_a_step_tells_what_it_does_and_ends_with_what_is_wrong(tmp_path: Path) -
 def test_a_trained_network_converts_without_transposes_and_answers_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="not installed: torch (extra)")
     root = classifiers.pictures(tmp_path / "set", per_class=8, splits=("train", "val", "test"))
     run = str(tmp_path / "run")
     sizes = ("--epochs", "1", "--size", "64", "--batch", "8", "--threads", "1")

@@ -20,11 +20,12 @@ from qbench.pipeline.classifier import InputRange
 from qbench.pipeline.data import load
 from qbench.pipeline.evaluation import answers, examine, grade
 from qbench.pipeline.training import checkpoint
+from qbench.pipeline.training.checkpoint import Checkpoint
 from qbench.pipeline.training.networks import ARCHITECTURES, network
 from qbench.pipeline.training.options import Epoch, TrainOptions
 from qbench.pipeline.training.train import train
 
-torch: Any = pytest.importorskip("torch")
+torch: Any = pytest.importorskip("torch", reason="not installed: torch (extra)")
 
 
 def options(**more: Any) -> TrainOptions:
@@ -94,8 +95,25 @@ def test_the_best_validation_is_kept_and_the_last_epoch_too(trained: Path) -> No
     rank = {e.number: (e.val_accuracy, -e.val_loss) for e in last.history}
     assert best.history[-1].number == max(rank, key=lambda number: rank[number])
     metrics = json.loads((trained / "metrics.json").read_text(encoding="utf-8"))
-    assert metrics["best_epoch"] == best.history[-1].number
+    assert metrics["best_epoch"] == best.history[-1].number == best.best.number
     assert (trained / "curve.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_the_best_epoch_is_told_even_where_later_ones_were_worse() -> None:
+    rows = [(0.5, 0.9), (0.8, 0.4), (0.8, 0.6), (0.8, 0.4), (0.7, 0.1)]
+    history = tuple(
+        Epoch(n, 1e-3, 0.5, loss, share, 1.0) for n, (share, loss) in enumerate(rows, 1)
+    )
+    said = Checkpoint(
+        arch="small",
+        classes=("dark", "light"),
+        size=32,
+        trained_on="images",
+        is_synthetic=False,
+        options=options(),
+        history=history,
+    )
+    assert said.best.number == 2
 
 
 def test_the_learning_rate_follows_half_a_cosine(trained: Path) -> None:

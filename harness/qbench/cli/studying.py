@@ -92,7 +92,13 @@ class Study:
         _step(f"{network}: training, {epochs} epochs")
         lr = self.lr or self._size.lr
         chosen = training.choose(
-            network, lr, epochs, None, self.seed, self._size.side, 0, True, self.threads
+            arch=network,
+            lr=lr,
+            epochs=epochs,
+            batch=None,
+            threads=self.threads,
+            seed=self.seed,
+            size=self._size.side,
         )
         training.perform(chosen, Path(data.root), folder, has_begun, False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,24 +28,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--threads", type=click.IntRange(1), help="Default: one per processor.")
 @click.option("--resume", is_flag=True, help="Go on with the training in --out.")
 @shared.json_flag
-def train(
-    arch: str,
-    root: Path,
-    out: Path,
-    lr: float | None,
-    epochs: int | None,
-    batch: int | None,
-    seed: int,
-    size: int,
-    patience: int,
-    augment: bool,
-    threads: int | None,
-    resume: bool,
-    as_json: bool,
-) -> None:
+def train(root: Path, out: Path, resume: bool, as_json: bool, **asked: Any) -> None:
     """Train a network: Adam, cosine schedule, cross-entropy, the best validation is kept.
     Needs the extra `torch`. The defaults of the three large ones are the case study's."""
     from qbench.cli import training
 
-    chosen = training.choose(arch, lr, epochs, batch, seed, size, patience, augment, threads)
-    training.perform(chosen, root, out, resume, as_json)
+    training.perform(training.choose(**asked), root, out, resume, as_json)

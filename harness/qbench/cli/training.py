@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,17 +12,15 @@ if TYPE_CHECKING:
 
 
 def choose(
+    *,
     arch: str,
     lr: float | None,
     epochs: int | None,
     batch: int | None,
-    seed: int,
-    size: int,
-    patience: int,
-    augment: bool,
     threads: int | None,
+    **others: Any,
 ) -> TrainOptions:
-    """The options given, and the architecture's recipe for the others."""
+    """The options given, and the architecture's recipe for those that were not."""
     from qbench.pipeline import workers
     from qbench.pipeline.training.options import RECIPES, TrainOptions
 
@@ -32,11 +30,8 @@ def choose(
         lr=lr or recipe.lr,
         epochs=epochs or recipe.epochs,
         batch=batch or recipe.batch,
-        seed=seed,
-        size=size,
-        patience=patience,
-        augment=augment,
         threads=threads or workers.processors(),
+        **others,
     )
 
 
@@ -60,7 +55,7 @@ def perform(options: TrainOptions, root: Path, out: Path, resume: bool, as_json:
     data = load(root, need=("train", "val"))
     with counting("images") as progress:
         said = train(data, options, out, SystemClock(), resume=resume, seen=progress, ended=tell)
-    best = said.history[-1]
+    best = said.best
     if as_json:
         body = {"schema_version": 1, "checkpoint": str(out / BEST), "best": best, "said": said}
         click.echo(msgspec.json.format(msgspec.json.encode(body), indent=2).decode())

@@ -27,6 +27,12 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     options: TrainOptions
     history: tuple[Epoch, ...]
 
+    @property
+    def best(self) -> Epoch:
+        """Of those trained so far, the first of equals: in best.pt, whose history ends when it was
+        written, the last."""
+        return max(self.history, key=lambda epoch: epoch.rank)
+
 
 def save(path: Path, said: Checkpoint, model: Any, optimizer: Any) -> None:
     """Write wholly or not at all. Raises InputError when `path` cannot be written."""

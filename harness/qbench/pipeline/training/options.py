@@ -47,3 +47,8 @@ class Epoch(msgspec.Struct, frozen=True):
     val_loss: float
     val_accuracy: float
     took_s: float
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """The higher the better: accuracy, and of equals the lower loss."""
+        return self.val_accuracy, -self.val_loss

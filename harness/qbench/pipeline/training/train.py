@@ -70,7 +70,7 @@ def train(
         took_s = clock.monotonic_s() - began_s
         history = (*history, Epoch(number, lr, loss, val_loss, val_accuracy, took_s))
         said = _said(data, options, history)
-        if best is None or _rank(history[-1]) > _rank(best):
+        if best is None or history[-1].rank > best.rank:
             best = history[-1]
             checkpoint.save(out / BEST, said, model, optimizer)
         checkpoint.save(out / LAST, said, model, optimizer)
@@ -171,12 +171,8 @@ def _cosine(options: TrainOptions, number: int) -> float:
     return options.lr * (1 + math.cos(math.pi * (number - 1) / options.epochs)) / 2
 
 
-def _rank(epoch: Epoch) -> tuple[float, float]:
-    return epoch.val_accuracy, -epoch.val_loss
-
-
 def _best(history: tuple[Epoch, ...]) -> Epoch | None:
-    return max(history, key=_rank, default=None)
+    return max(history, key=lambda epoch: epoch.rank, default=None)
 
 
 def _is_stale(history: tuple[Epoch, ...], best: Epoch | None, patience: int) -> bool:
