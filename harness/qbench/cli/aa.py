@@ -11,11 +11,10 @@ import click
 import msgspec
 
 from qbench import stats
-from qbench.cli import comparing, console, exit_codes, perform, planning
+from qbench.cli import comparing, console, exit_codes, measuring, planning
 from qbench.cli.hardware import HOST
-from qbench.clock import SystemClock
 from qbench.errors import PlanError
-from qbench.plan import PROTOCOLS
+from qbench.plan import restrict
 from qbench.records import Plan, Precision
 from qbench.report import comparison_text
 from qbench.report.comparison import Comparison
@@ -69,12 +68,9 @@ def _measure(
         "aa": True,
     }
     spec = planning.merge(planning.Asked(**wanted))
-    where = planning.places(spec, serials, required=True)
-    made = _only_measured(planning.make(spec, where), on_device=where[0].profile is not None)
-    options = planning.rests(spec, PROTOCOLS[made.protocol].rest_s) | dict(device_options)
-    attached = planning.attached_by_key(where)
-    session = perform.start(made, asked["aa_out"], SystemClock(), attached, options)
-    perform.perform(session)
+    session = measuring.measure(
+        spec, serials, device_options, asked["aa_out"], required=True, choose=_only_measured
+    )
     with TemporaryDirectory(prefix="qbench-aa-") as scratch:
         found = comparing.compare(
             f"{session.folder}:*-A@*",
@@ -87,16 +83,13 @@ def _measure(
     return session, found
 
 
-def _only_measured(made: Plan, *, on_device: bool) -> Plan:
+def _only_measured(made: Plan) -> Plan:
     """Neither predictions nor, beside a device, the host."""
-    cases = tuple(
-        c for c in made.cases if c.arm is not None and (c.device != HOST or not on_device)
-    )
-    if not cases:
+    twice = [case for case in made.cases if case.arm is not None]
+    if not twice:
         raise PlanError("doctor: nothing that can be measured twice is there")
-    kept = {case.case_id for case in cases}
-    runs = tuple(run for run in made.runs if run.case_id in kept)
-    return msgspec.structs.replace(made, cases=cases, runs=runs)
+    on_device = [case for case in twice if case.device != HOST]
+    return restrict(made, on_device or twice)
 
 
 def resolution(ratio: Ratio) -> dict[int, float]:

@@ -32,22 +32,11 @@ def run(
     Without MODELS: the built-in ones. With --device, the attached device that fits is measured;
     if none does, it is simulated. Beside it stands the measured CPU of this machine.
     """
-    from qbench.cli import hardware, perform, planning, results
-    from qbench.clock import SystemClock
-    from qbench.plan import PROTOCOLS
+    from qbench.cli import hardware, measuring, planning, results
 
     device_options, planned = planning.split(asked)
     spec = planning.merge(planning.Asked(**planned))
-    where = planning.places(spec, serials, required=require_hardware)
-    if where[0].profile is None and spec.places == (None,):
+    if spec.places == (None,) and not serials:
         hardware.say("device: this machine (choose a phone's with --device)")
-    made = planning.make(spec, where)
-    attached = planning.attached_by_key(where)
-    device_options = planning.rests(spec, PROTOCOLS[made.protocol].rest_s) | device_options
-    session = perform.start(made, out, SystemClock(), attached, device_options)
-    try:
-        perform.perform(session)
-    except BaseException:
-        hardware.say(f"stopped; go on with: qbench resume {session.folder}")
-        raise
+    session = measuring.measure(spec, serials, device_options, out, required=require_hardware)
     return results.tell(session, as_json=as_json)

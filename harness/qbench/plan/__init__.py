@@ -1,7 +1,7 @@
 """What a session will do: protocols, plan files, and their expansion into cases and runs."""
 
 from qbench.plan.budgets import read_budgets
-from qbench.plan.expansion import PlanModel, Target, estimate_s, expand
+from qbench.plan.expansion import PlanModel, Target, estimate_s, expand, restrict
 from qbench.plan.naming import model_name
 from qbench.plan.protocols import PROTOCOLS, Protocol, protocol
 from qbench.plan.spec import SCHEMA_VERSION, PlanSpec, json_schema, load
@@ -20,4 +20,5 @@ __all__ = [
     "model_name",
     "protocol",
     "read_budgets",
+    "restrict",
 ]

@@ -90,6 +90,13 @@ def expand(
     )
 
 
+def restrict(plan: Plan, cases: Sequence[Case]) -> Plan:
+    """The same plan with these of its cases only; their runs keep their numbers."""
+    kept = {case.case_id for case in cases}
+    runs = tuple(run for run in plan.runs if run.case_id in kept)
+    return msgspec.structs.replace(plan, cases=tuple(cases), runs=runs)
+
+
 def _runs(cases: Sequence[Case], repetitions: int) -> tuple[PlannedRun, ...]:
     places = dict.fromkeys((case.device, case.origin) for case in cases)
     order: list[tuple[str, int]] = []
