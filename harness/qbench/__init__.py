@@ -1,3 +1,58 @@
-"""qbench: how fast, how accurate and how trustworthy is this TFLite model on that phone?"""
+"""qbench: how fast, how accurate and how trustworthy is this TFLite model on that phone?
+
+`run`, `measure`, `simulate`, `compare` and `load` are the commands as functions (`qbench.api`);
+they are imported when they are first used, so that `import qbench` costs next to nothing.
+"""
+
+TYPE_CHECKING = False  # typing's own would be half of what importing this module costs
+if TYPE_CHECKING:
+    from typing import Any
+
+    from qbench.api import (
+        BudgetBrokenError,
+        BudgetInconclusiveError,
+        Comparison,
+        Judgement,
+        Result,
+        Results,
+        Simulation,
+        assert_budget,
+        compare,
+        judge,
+        load,
+        measure,
+        run,
+        simulate,
+    )
 
 __version__ = "0.1.0"
+__all__ = [
+    "BudgetBrokenError",
+    "BudgetInconclusiveError",
+    "Comparison",
+    "Judgement",
+    "Result",
+    "Results",
+    "Simulation",
+    "__version__",
+    "assert_budget",
+    "compare",
+    "judge",
+    "load",
+    "measure",
+    "run",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> "Any":
+    if name not in __all__:
+        raise AttributeError(f"module 'qbench' has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module("qbench.api"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

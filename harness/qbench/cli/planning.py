@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,18 @@ def split(asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     planned = {name: asked[name] for name in Asked.__struct_fields__}
     given = {name: value for name, value in asked.items() if name not in planned}
+    return options_of(given), planned
+
+
+def options_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of runs on devices, as session.json keeps them; None: not given.
+
+    Raises InputError for options that contradict each other.
+    """
     files = {n: str(Path(v).resolve()) for n, v in given.items() if isinstance(v, Path)}
-    told = {n: v for n, v in (given | files).items() if v is not None}
+    told = {n: v for n, v in {**given, **files}.items() if v is not None}
     device_options.load(told)  # what contradicts itself is told before anything runs
-    return told, planned
+    return told
 
 
 def merge(asked: Asked) -> plan.PlanSpec:

@@ -64,11 +64,16 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     supposed: tuple[str, ...]
 
 
-_FIELDS = (
-    *("model", "path", "precision", "device", "delegate", "threads", "p50_us", "low_us", "high_us"),
-    *("p90_us", "tier", "nodes_npu", "nodes_gpu", "nodes_cpu", "partitions", "cpu_fallback"),
-    *("compute_us", "memory_us", "overhead_us", "segment_us", "supposed", "failure"),
-)
+FIELDS: dict[str, type] = {
+    **dict.fromkeys(("model", "path", "precision", "device", "delegate"), str),
+    **dict.fromkeys(("threads", "p50_us", "low_us", "high_us", "p90_us"), int),
+    "tier": str,
+    **dict.fromkeys(("nodes_npu", "nodes_gpu", "nodes_cpu", "partitions"), int),
+    "cpu_fallback": bool,
+    **dict.fromkeys(("compute_us", "memory_us", "overhead_us", "segment_us"), float),
+    **dict.fromkeys(("supposed", "failure"), str),
+}
+"""Of an answer as one row, with what they hold where they are not absent."""
 
 
 def render_json(asked: Asked, answers: Sequence[Answer]) -> str:
@@ -76,7 +81,7 @@ def render_json(asked: Asked, answers: Sequence[Answer]) -> str:
         "schema_version": SCHEMA_VERSION,
         "device": asked.device,
         "supposed": asked.supposed,
-        "results": [_flat(asked, a) | _deep(a) for a in answers],
+        "results": [flat(asked, a) | _deep(a) for a in answers],
     }
     return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
 
@@ -84,14 +89,15 @@ def render_json(asked: Asked, answers: Sequence[Answer]) -> str:
 def render_csv(asked: Asked, answers: Sequence[Answer]) -> str:
     """One line per answer, absent values empty; without the operators."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, _FIELDS, lineterminator="\n")
+    writer = csv.DictWriter(out, FIELDS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_flat(asked, a) for a in answers)
+    writer.writerows(flat(asked, a) for a in answers)
     return out.getvalue()
 
 
-def _flat(asked: Asked, answer: Answer) -> dict[str, Any]:
-    told: dict[str, Any] = dict.fromkeys(_FIELDS)
+def flat(asked: Asked, answer: Answer) -> dict[str, Any]:
+    """An answer as one row: a value or None for each of FIELDS."""
+    told: dict[str, Any] = dict.fromkeys(FIELDS)
     told |= {
         "model": answer.model,
         "path": answer.path,

@@ -1,0 +1,114 @@
+"""From arguments of functions to what the commands are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+from qbench.android.options import Options
+from qbench.cli import planning
+from qbench.cli.backends import HARDWARE
+from qbench.errors import InputError, StoreError
+from qbench.plan import PlanSpec, restrict
+from qbench.records import Case, Delegate, Origin, Plan, Precision
+
+
+def planned(
+    models: str | Path | Iterable[str | Path],
+    *,
+    device: str | None,
+    delegates: str | Iterable[str],
+    precisions: str | Iterable[str],
+    threads: int | Iterable[int],
+    protocol: str | None,
+    repetitions: int | None,
+    seed: int | None,
+    xnnpack: bool | None,
+    budgets: str | Iterable[str] = (),
+    aa: bool | None = None,
+    name: str | None = None,
+) -> PlanSpec:
+    """As the command line makes it of its options. Raises PlanError, InputError."""
+    told = several(models) if isinstance(models, str) else models
+    paths = (told,) if isinstance(told, Path) else told
+    spec = planning.merge(
+        planning.Asked(
+            models=tuple(str(model) for model in paths),
+            device=device,
+            delegates=tuple(_known(Delegate, "delegate", several(delegates))),
+            precisions=tuple(_known(Precision, "precision", several(precisions))),
+            threads=_threads((threads,) if isinstance(threads, int) else tuple(threads)),
+            protocol=protocol,
+            repetitions=repetitions,
+            seed=seed,
+            xnnpack=xnnpack,
+            aa=aa,
+            budgets=several(budgets),
+        )
+    )
+    return spec if name is None else msgspec.structs.replace(spec, name=name)
+
+
+def options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of runs on devices as session.json keeps them. Raises InputError."""
+    kinds = get_type_hints(Options)
+    unknown = [name for name in given if name not in kinds]
+    if unknown:
+        raise InputError(
+            f"option {unknown[0]!r} is not known", hint=f"of devices: {', '.join(kinds)}"
+        )
+    takes_file = {name for name, kind in kinds.items() if kind == Path | None}
+    plain: dict[str, Any] = {
+        name: Path(value) if name in takes_file and isinstance(value, str) else value
+        for name, value in given.items()
+    }
+    if (accepted := given.get("accepted")) is not None:
+        plain["accepted"] = sorted(several(accepted))
+    try:
+        return planning.options_of(plain)
+    except StoreError as error:
+        raise InputError(str(error)) from error
+
+
+def several(given: str | Iterable[str]) -> tuple[str, ...]:
+    """A single word is one, not its letters."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def only_case(delegate: str) -> Callable[[Plan], Plan]:
+    """Leaves of a plan the one case that was asked for: on the device if one is attached, else of
+    its simulation, else on this machine. Raises InputError when there are several."""
+
+    def choose(plan: Plan) -> Plan:
+        asked = [case for case in plan.cases if case.delegate is Delegate(delegate)]
+        places = (HARDWARE, (Origin.SIMULATED,), (Origin.HOST,))
+        groups = ([case for case in asked if case.origin in place] for place in places)
+        cases: list[Case] = next((group for group in groups if group), [])
+        if len(cases) == 1:
+            return restrict(plan, cases)
+        ids = ", ".join(case.case_id for case in cases[:4])
+        raise InputError(
+            f"measure: {len(cases)} cases, and one is meant: {ids}",
+            hint="say which: precision= of a model with several files, one model, serial= of "
+            "several devices; qbench.run measures them all",
+        )
+
+    return choose
+
+
+def _known(kind: type[Delegate] | type[Precision], what: str, words: Iterable[str]) -> list[str]:
+    known = [member.value for member in kind]
+    for word in words:
+        if word not in known:
+            raise InputError(f"{what}: {word!r} is not known", hint=", ".join(known))
+    return list(words)
+
+
+def _threads(counts: tuple[int, ...]) -> tuple[int, ...]:
+    for count in counts:
+        if not 1 <= count <= 64:
+            raise InputError(f"threads: {count!r} is not from 1 to 64")
+    return counts
