@@ -140,6 +140,21 @@ def test_an_interrupted_training_goes_on_to_what_one_in_a_single_go_gives(
     assert [e.train_loss for e in ours] == pytest.approx([e.train_loss for e in whole], rel=1e-4)
 
 
+def test_bfloat16_learns_nearly_the_same_and_is_kept_in_float32(
+    trained: Path, root: Path, tmp_path: Path
+) -> None:
+    train(load(root), options(bfloat16=True), tmp_path / "run", ManualClock())
+    said, weights, _ = checkpoint.load_all(tmp_path / "run" / "last.pt")
+    half, full = (h[0].train_loss for h in (said.history, _history(trained)))
+    assert half != full
+    assert half == pytest.approx(full, rel=0.1)
+    assert {w.dtype for name, w in weights.items() if "num_batches" not in name} == {torch.float32}
+
+
+def _history(folder: Path) -> tuple[Epoch, ...]:
+    return checkpoint.describe(folder / "last.pt").history
+
+
 def test_training_stops_early_when_nothing_gets_better(root: Path, tmp_path: Path) -> None:
     slow = options(lr=1e-12, epochs=50, patience=2)
     train(load(root), slow, tmp_path / "run", ManualClock())

@@ -25,7 +25,8 @@ RECIPES = {
 
 class TrainOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`patience`: stop after so many epochs without a better validation; 0: never. `augment`:
-    show each image mirrored, shifted and brighter or darker at random."""
+    show each image mirrored, shifted and brighter or darker at random. `bfloat16`: layers of an
+    epoch compute in bfloat16, weights and validation stay float32."""
 
     arch: str
     lr: float
@@ -35,6 +36,7 @@ class TrainOptions(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 224
     patience: int = 0
     augment: bool = True
+    bfloat16: bool = False
     threads: int = 1
 
 

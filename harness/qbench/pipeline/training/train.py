@@ -142,8 +142,9 @@ def _epoch(
         batch = pixels[chosen].float() / 255
         if options.augment:
             batch = augment(module, batch, chance)
-        given = model(batch.to(memory_format=module.channels_last))
-        loss = module.nn.functional.cross_entropy(given, labels[chosen])
+        with module.autocast("cpu", module.bfloat16, enabled=options.bfloat16):
+            given = model(batch.to(memory_format=module.channels_last))
+        loss = module.nn.functional.cross_entropy(given.float(), labels[chosen])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
