@@ -141,6 +141,14 @@ def test_prices_that_singles_speak_of_come_back_within_5_percent(dtype: Dtype) -
         assert told[name] == pytest.approx(truth.price(dtype, name), rel=0.05), name
 
 
+@pytest.mark.parametrize("part", [1, 2])
+def test_how_much_of_the_last_cache_is_ones_own_comes_out(part: int) -> None:
+    own = msgspec.structs.replace(CACHES, l3_bytes=(CACHES.l3_bytes or 0) // part)
+    truth = Truth(seed=7, caches=own)
+    measured = {dtype: known(truth, dtype, 0.02) for dtype in DTYPES}
+    assert fit.with_own_share(measured, PROFILE, CACHES) == own
+
+
 def test_one_wild_answer_in_ten_does_not_move_the_prices() -> None:
     truth = Truth(seed=7)
     measured = [

@@ -67,12 +67,13 @@ CACHES = make.caches_of(PROFILE)
 class Truth:
     """Prices that are plausible, each some way off what a fit begins with."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, caches: Caches = CACHES) -> None:
         self._random = Random(seed)
+        self._caches = caches
         self.prices: dict[tuple[Dtype, Name], float] = {}
 
     def row(self, model: ModelInfo) -> Mapping[Name, float]:
-        return fit.row_of(fit.of_model(model, PROFILE, CACHES, TILES))
+        return fit.row_of(fit.of_model(model, PROFILE, self._caches, TILES))
 
     def price(self, dtype: Dtype, name: Name) -> float:
         key = (dtype, name)

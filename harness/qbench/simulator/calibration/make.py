@@ -40,18 +40,20 @@ def make(
 
     Raises ProfileError when there are too few of them or when they cannot be true.
     """
-    caches, models = caches_of(profile), Models()
+    models = Models()
     keys = sorted({(a.dtype, a.threads) for a in asked.answers})
     if not keys:
         raise ProfileError(
             "calibration: nothing was measured", hint="give it more time: --budget-s"
         )
+    singles = {key: _known(models, asked.answers, *key, is_network=False) for key in keys}
+    fewest = min(threads for _, threads in keys)
+    alone = {dtype: known for (dtype, threads), known in singles.items() if threads == fewest}
+    caches = fit.with_own_share(alone, profile, caches_of(profile))
     groups = []
-    for dtype, threads in keys:
-        mine = [a for a in asked.answers if (a.dtype, a.threads) == (dtype, threads)]
-        singles = _known(models, [a for a in mine if not a.is_network], dtype)
-        networks = _known(models, [a for a in mine if a.is_network], dtype)
-        groups.append(fit.fit(singles, networks, dtype, threads, profile, caches))
+    for key in keys:
+        networks = _known(models, asked.answers, *key, is_network=True)
+        groups.append(fit.fit(singles[key], networks, *key, profile, caches))
     return Calibration(
         schema_version=SCHEMA_VERSION,
         profile=profile.name,
@@ -75,12 +77,15 @@ def contended(answers: Sequence[Answer]) -> int:
     return sum((a.wait_ratio or 0) > CONTENDED_RATIO for a in answers)
 
 
-def _known(models: Models, answers: Sequence[Answer], dtype: Dtype) -> list[fit.Known]:
+def _known(
+    models: Models, answers: Sequence[Answer], dtype: Dtype, threads: int, *, is_network: bool
+) -> list[fit.Known]:
     """One value for each model: the median of its processes."""
-    found: dict[tuple[str, bool], list[float]] = {}
-    for answer in answers:
-        found.setdefault((answer.name, answer.is_network), []).append(answer.latency_us)
+    found: dict[str, list[float]] = {}
+    for a in answers:
+        if (a.dtype, a.threads, a.is_network) == (dtype, threads, is_network):
+            found.setdefault(a.name, []).append(a.latency_us)
     return [
         fit.Known(name, models.of(name, dtype, is_network=is_network), median(values))
-        for (name, is_network), values in found.items()
+        for name, values in found.items()
     ]

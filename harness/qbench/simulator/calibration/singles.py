@@ -185,7 +185,8 @@ def _products() -> Iterator[_Ask]:
     for depth, out in ((64, 10), (256, 256), (512, 1000), (1280, 1000), (2048, 512)):
         yield _dense(depth, out)
     yield _dense(2048, 2048, least_bytes=64 << 20)
-    yield _dense(1024, 1001, least_bytes=64 << 20)
+    for size in (5, 9, 14, 22, 64):  # MiB: where the last cache ends, and what is behind it
+        yield _dense(1024, 1001, least_bytes=size << 20)
     for depth, out in ((96, 24), (320, 1280), (1024, 1001), (240, 960)):
         yield _conv((1, 1, depth), out, 1, 1)
 
