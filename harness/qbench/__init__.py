@@ -6,8 +6,6 @@ they are imported when they are first used, so that `import qbench` costs next t
 
 TYPE_CHECKING = False  # typing's own would be half of what importing this module costs
 if TYPE_CHECKING:
-    from typing import Any
-
     from qbench.api import (
         BudgetBrokenError,
         BudgetInconclusiveError,
@@ -45,13 +43,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> "Any":
-    if name not in __all__:
-        raise AttributeError(f"module 'qbench' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # hidden from type checkers, to which every name would be one of ours
 
-    found = globals()[name] = getattr(import_module("qbench.api"), name)
-    return found
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module 'qbench' has no attribute {name!r}")
+        from importlib import import_module
+
+        found = globals()[name] = getattr(import_module("qbench.api"), name)
+        return found
 
 
 def __dir__() -> list[str]:

@@ -10,13 +10,13 @@ All latencies are wall time of one invoke in integer microseconds (`_us`), all s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from qbench.api import frames
-from qbench.api.asking import only_case, options, planned
+from qbench.api.asking import Names, choice, only_case, options, planned, words
 from qbench.api.assurance import (
     BudgetBrokenError,
     BudgetInconclusiveError,
@@ -52,9 +52,6 @@ __all__ = [
     "run",
     "simulate",
 ]
-
-Names = str | Path | Iterable[str | Path]
-"""One or several."""
 
 Side = str | Path | Results | Result
 """Results by their session: what a function returned, a folder, or text as commands take it."""
@@ -105,7 +102,7 @@ def run(
     )
     session = measuring.measure(
         spec,
-        _words(serials),
+        words(serials),
         options(device_options),
         Path(out),
         required=require_hardware,
@@ -181,13 +178,13 @@ def simulate(
     """
     counts = (threads,) if isinstance(threads, int) else tuple(threads)
     question = simulating.Question(
-        names=_words(models),
+        names=words(models),
         device=device,
-        delegates=_words(delegates),
-        precisions=_words(precisions),
+        delegates=words(delegates),
+        precisions=words(precisions),
         threads=",".join(map(str, counts)) or None,
-        suppositions=_words(what_if),
-        clocks=_words(clocks),
+        suppositions=words(what_if),
+        clocks=words(clocks),
         calibration=None if calibration is None else Path(calibration),
         ops=ops,
     )
@@ -219,8 +216,8 @@ def compare(
             _session(candidate),
             Path(scratch),
             margin_ratio=margin_ratio,
-            metric=None if metric is None else _choice(Metric, "metric", metric),
-            across={_choice(Aspect, "across", word) for word in _words(across)},
+            metric=None if metric is None else choice(Metric, "metric", metric),
+            across={choice(Aspect, "across", word) for word in words(across)},
         )
 
 
@@ -248,15 +245,3 @@ def _session(asked: Side) -> str:
     if isinstance(asked, Result):
         return f"{asked.session}:{asked.case_id}"
     return str(asked.session if isinstance(asked, Results) else asked)
-
-
-def _words(given: Names) -> tuple[str, ...]:
-    return (str(given),) if isinstance(given, str | Path) else tuple(map(str, given))
-
-
-def _choice(kind: Any, what: str, word: str) -> Any:
-    try:
-        return kind(word)
-    except ValueError:
-        known: Sequence[str] = [str(each) for each in kind]
-        raise InputError(f"{what}: {word!r} is not known", hint=", ".join(known)) from None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -15,9 +16,14 @@ from qbench.errors import InputError, StoreError
 from qbench.plan import PlanSpec, restrict
 from qbench.records import Case, Delegate, Origin, Plan, Precision
 
+Names = str | Path | Iterable[str | Path]
+"""One or several."""
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
 
 def planned(
-    models: str | Path | Iterable[str | Path],
+    models: Names,
     *,
     device: str | None,
     delegates: str | Iterable[str],
@@ -32,14 +38,12 @@ def planned(
     name: str | None = None,
 ) -> PlanSpec:
     """As the command line makes it of its options. Raises PlanError, InputError."""
-    told = several(models) if isinstance(models, str) else models
-    paths = (told,) if isinstance(told, Path) else told
     spec = planning.merge(
         planning.Asked(
-            models=tuple(str(model) for model in paths),
+            models=words(models),
             device=device,
-            delegates=tuple(_known(Delegate, "delegate", several(delegates))),
-            precisions=tuple(_known(Precision, "precision", several(precisions))),
+            delegates=tuple(choice(Delegate, "delegate", d).value for d in several(delegates)),
+            precisions=tuple(choice(Precision, "precision", p).value for p in several(precisions)),
             threads=_threads((threads,) if isinstance(threads, int) else tuple(threads)),
             protocol=protocol,
             repetitions=repetitions,
@@ -78,6 +82,19 @@ def several(given: str | Iterable[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
+def words(given: Names) -> tuple[str, ...]:
+    return (str(given),) if isinstance(given, str | Path) else tuple(map(str, given))
+
+
+def choice(kind: type[_Word], what: str, word: str) -> _Word:
+    """The member that `word` names. Raises InputError."""
+    try:
+        return kind(word)
+    except ValueError:
+        known = ", ".join(member.value for member in kind)
+        raise InputError(f"{what}: {word!r} is not known", hint=known) from None
+
+
 def only_case(delegate: str) -> Callable[[Plan], Plan]:
     """Leaves of a plan the one case that was asked for: on the device if one is attached, else of
     its simulation, else on this machine. Raises InputError when there are several."""
@@ -97,14 +114,6 @@ def only_case(delegate: str) -> Callable[[Plan], Plan]:
         )
 
     return choose
-
-
-def _known(kind: type[Delegate] | type[Precision], what: str, words: Iterable[str]) -> list[str]:
-    known = [member.value for member in kind]
-    for word in words:
-        if word not in known:
-            raise InputError(f"{what}: {word!r} is not known", hint=", ".join(known))
-    return list(words)
 
 
 def _threads(counts: tuple[int, ...]) -> tuple[int, ...]:
