@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -339,7 +340,7 @@ def test_the_newest_calibration_of_the_device_is_found_and_no_other(
     tmp_path: Path, calibration: Calibration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QBENCH_CALIBRATIONS", str(tmp_path))
-    assert document.find("known", None) is None
+    assert document.find("known", None).calibration is None
     newer = msgspec.structs.replace(
         calibration, fingerprint="g", created_at="2026-12-01T00:00:00+00:00"
     )
@@ -348,14 +349,54 @@ def test_the_newest_calibration_of_the_device_is_found_and_no_other(
     )
     for each in (calibration, newer, virtual):
         document.save(each, tmp_path / document.file_name("known", each.fingerprint))
-    found = document.find("known", None)
-    assert found is not None
-    assert found[0] == newer
-    of_f = document.find("known", "f")
-    assert of_f is not None
-    assert of_f[0] == calibration
-    assert document.find("known", "nobody") is None
-    assert document.find("kno", None) is None
+    assert document.find("known", None).calibration == newer
+    assert document.find("known", "f").calibration == calibration
+    assert document.find("known", "nobody").calibration is None
+    assert document.find("kno", None) == document.Found(None, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"schema_version": 0}, "expected schema_version"),
+        ({"fingerprint": "an older runtime"}, "of another processor or runtime"),
+        ({"groups": "?"}, "not a calibration"),
+    ],
+)
+def test_a_calibration_that_cannot_be_used_is_passed_over_with_a_remark(
+    tmp_path: Path,
+    calibration: Calibration,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, Any],
+    said: str,
+) -> None:
+    monkeypatch.setenv("QBENCH_CALIBRATIONS", str(tmp_path))
+    own = thiscpu.fingerprint()
+    mine = msgspec.structs.replace(calibration, profile="host", fingerprint=own)
+    path = tmp_path / document.file_name("host", own)
+    path.write_bytes(msgspec.json.encode(msgspec.to_builtins(mine) | change))
+    model = str(Path(tmp_path, "single.tflite"))
+    Path(model).write_bytes(modelfile.write(singles.singles(Dtype.INT8)[0].model))
+    where = ["simulate", model, "--device", "host", "--threads", "1"]
+    ran = CliRunner().invoke(qbench, [*where, "--json"], standalone_mode=False)
+    assert ran.return_value == 0, ran.output
+    (result,) = json.loads(ran.stdout)["results"]
+    assert result["tier"] == "S0"
+    (remark,) = [w for w in result["warnings"] if w.startswith("calibration passed over")]
+    assert str(path) in remark
+    assert said in remark
+    # Who names the file wants just that one.
+    named = CliRunner().invoke(qbench, [*where, "--calibration", str(path)], standalone_mode=False)
+    if "fingerprint" in change:
+        assert named.return_value == 0, named.output
+    else:
+        assert isinstance(named.exception, ProfileError)
+
+    document.save(mine, tmp_path / "host-usable.json")  # with one that fits nothing is to be said
+    ran = CliRunner().invoke(qbench, [*where, "--json"], standalone_mode=False)
+    (result,) = json.loads(ran.stdout)["results"]
+    assert "calibration passed over" not in str(result["warnings"])
+    assert result["tier"] == "S2"
 
 
 # -- this machine
@@ -373,9 +414,7 @@ def test_this_machine_is_calibrated_in_seconds_and_its_predictions_say_so(
     body = json.loads(ran.stdout)
     (group,) = body["groups"]
     assert (group["dtype"], group["tier"], group["networks"]) == ("int8", "S2", 0)
-    found = document.find("host", thiscpu.fingerprint())
-    assert found is not None
-    assert str(found[1]) == body["path"]
+    assert str(document.find("host", thiscpu.fingerprint()).path) == body["path"]
     assert not list(tmp_path.glob("*.journal"))
     single = singles.singles(Dtype.INT8)[0]
     path = tmp_path / "model.tflite"

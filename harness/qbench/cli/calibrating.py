@@ -18,7 +18,7 @@ from qbench.clock import Clock, SystemClock
 from qbench.errors import PlanError, ProfileError
 from qbench.records import DeviceInfo, DeviceProfile, Origin, PlannedRun, SessionInfo
 from qbench.report.calibration import GroupSummary, Made, Plan
-from qbench.simulator.calibration import document, make, measure
+from qbench.simulator.calibration import document, make, measure, plausible
 from qbench.simulator.calibration.document import Answer, Calibration, Group
 from qbench.simulator.calibration.journal import Journal
 from qbench.simulator.calibration.measure import Question
@@ -100,14 +100,24 @@ def perform(wanted: Wanted) -> tuple[Calibration, Path]:
             )
     made = make.make(
         found,
-        target.profile,
+        _with_cores_that_ran(target),
         target.info,
         target.fingerprint,
         clock.utc_now().isoformat(timespec="seconds"),
     )
+    # Clocks are those of the device, also where its cores are lent.
+    made = msgspec.structs.replace(made, max_khz=plausible.fastest_khz(target.profile))
     document.save(made, target.path)
     journal.end()
     return made, target.path
+
+
+def _with_cores_that_ran(target: _Target) -> DeviceProfile:
+    """The device's profile; of a virtual one with this machine's cores, which do its work: their
+    tiles, caches and peaks."""
+    if target.info.origin is not Origin.EMULATED:
+        return target.profile
+    return msgspec.structs.replace(target.profile, cpu=profiles.load(profiles.HOST).cpu)
 
 
 def _questions(wanted: Wanted) -> list[Question]:

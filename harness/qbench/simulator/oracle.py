@@ -11,7 +11,7 @@ import msgspec
 from qbench import placement, profiles, thiscpu
 from qbench.errors import RunnerError
 from qbench.placement import Assumption, GraphPlacement
-from qbench.records import Delegate, DeviceProfile, ModelInfo, Prediction
+from qbench.records import ComputeUnit, Delegate, DeviceProfile, ModelInfo, Prediction
 from qbench.simulator import anchors, whatif
 from qbench.simulator.calibration import document
 from qbench.simulator.calibration.document import Calibration
@@ -46,10 +46,11 @@ class Oracle:
     """Predicts for one profile. Deterministic; reads the profile's anchors and calibration once.
 
     `calibration`: instead of the newest one that is found for the profile (`document.find`), which
-    for this machine must be of this very processor and runtime.
+    for this machine must be of this very processor and runtime. Files that were passed over are
+    named in the warnings of predictions that rest on a CPU.
 
     `assumptions` change what delegates take; `supposed` are all suppositions in the user's words
-    (see `whatif.supposed`). Raises ProfileError when anchors or calibration cannot be read.
+    (see `whatif.supposed`). Raises ProfileError when anchors cannot be read.
     """
 
     def __init__(
@@ -62,7 +63,10 @@ class Oracle:
     ) -> None:
         self.profile = profile
         self._anchors = anchors.load(profile.name)
-        self._calibration = calibration or _found(profile)
+        self._calibration = calibration
+        self._remarks: tuple[str, ...] = ()
+        if calibration is None:
+            self._calibration, _, self._remarks = _found(profile)
         self._pricers: dict[int, Pricer] = {}
         self._assumptions = tuple(assumptions)
         self._supposed = tuple(supposed)
@@ -96,6 +100,8 @@ class Oracle:
         known = self._anchors
         lines = breakdown(model, where, self.profile, threads=threads, anchors=known, priced=priced)
         told = prediction(model, where, self.profile, lines, anchors=known, priced=priced)
+        if self._remarks and any(line.unit is ComputeUnit.CPU for line in lines):
+            told = msgspec.structs.replace(told, warnings=(*told.warnings, *self._remarks))
         return Foreseen(whatif.supposed(told, self._supposed), where, lines)
 
     def _pricer(self, threads: int) -> Pricer | None:
@@ -121,10 +127,9 @@ class Oracle:
         return where
 
 
-def _found(profile: DeviceProfile) -> Calibration | None:
+def _found(profile: DeviceProfile) -> document.Found:
     is_here = profile.name == profiles.HOST
-    found = document.find(profile.name, thiscpu.fingerprint() if is_here else None)
-    return found[0] if found is not None else None
+    return document.find(profile.name, thiscpu.fingerprint() if is_here else None)
 
 
 def _refuse_unresolved(model: ModelInfo, where: GraphPlacement) -> None:

@@ -13,6 +13,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,6 +30,13 @@ SCHEMA_VERSION = 1
 GRAPH = "graph"  # the kind of what an invoke costs beside its kernels
 _FOLDER_VARIABLE = "QBENCH_CALIBRATIONS"
 _LARGEST_BYTES = 20_000_000
+_ANEW = "make it anew with qbench calibrate"
+
+
+class _Versioned(msgspec.Struct):
+    """What every version of the file begins with."""
+
+    schema_version: int
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,6 +131,14 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return None
 
 
+class Found(NamedTuple):
+    """`remarks`: where nothing was found, the files that might have been it, and why not."""
+
+    calibration: Calibration | None
+    path: Path | None
+    remarks: tuple[str, ...] = ()
+
+
 def file_name(profile: str, fingerprint: str) -> str:
     return f"{profile}-{hashlib.sha256(fingerprint.encode()).hexdigest()[:8]}.json"
 
@@ -153,49 +169,64 @@ def load(path: Path) -> Calibration:
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise ProfileError(f"{path}: larger than any calibration")
-        found = msgspec.json.decode(path.read_bytes(), type=Calibration)
+        content = path.read_bytes()
+        version = msgspec.json.decode(content, type=_Versioned).schema_version
+        if version != SCHEMA_VERSION:
+            raise ProfileError(
+                f"{path}: expected schema_version {SCHEMA_VERSION}, got {version}", hint=_ANEW
+            )
+        found = msgspec.json.decode(content, type=Calibration)
     except OSError as error:
         raise ProfileError(f"{path}: cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise ProfileError(
-            f"{path}: not a calibration: {error}", hint="make it anew with qbench calibrate"
-        ) from error
+        raise ProfileError(f"{path}: not a calibration: {error}", hint=_ANEW) from error
     problem = _contradiction(found)
     if problem is not None:
-        raise ProfileError(f"{path}: {problem}", hint="make it anew with qbench calibrate")
+        raise ProfileError(f"{path}: {problem}", hint=_ANEW)
     return found
 
 
-def find(profile: str, fingerprint: str | None) -> tuple[Calibration, Path] | None:
+def find(profile: str, fingerprint: str | None) -> Found:
     """The newest calibration of a profile; with a fingerprint only one that has it. One of a
     virtual device is not found: it says nothing of the device that it stands for.
 
-    Raises ProfileError when a file of the profile's is damaged.
+    Raises nothing: a file that another version of qbench wrote, or that is damaged, must not end
+    a command that did not name it.
     """
-    found = [(load(path), path) for path in _candidates(profile, fingerprint)]
-    fitting = [
-        pair
-        for pair in found
-        if pair[0].profile == profile
-        and pair[0].origin is not Origin.EMULATED
-        and fingerprint in (None, pair[0].fingerprint)
-    ]
-    return max(fitting, key=lambda pair: pair[0].created_at, default=None)
+    fitting: list[tuple[Calibration, Path]] = []
+    skipped: list[str] = []
+    others: list[str] = []
+    for path in _candidates(profile):
+        try:
+            found = load(path)
+        except ProfileError as error:
+            skipped.append(f"calibration passed over: {error}; {_ANEW}")
+            continue
+        if found.profile != profile or found.origin is Origin.EMULATED:
+            continue
+        if fingerprint in (None, found.fingerprint):
+            fitting.append((found, path))
+        else:
+            others.append(
+                f"calibration passed over: {path}: of another processor or runtime "
+                f"({found.device}, {found.runtime}); {_ANEW}"
+            )
+    best = max(fitting, key=lambda pair: pair[0].created_at, default=None)
+    if best is not None:
+        return Found(*best)
+    return Found(None, None, (*skipped, *others))
 
 
-def _candidates(profile: str, fingerprint: str | None) -> Iterator[Path]:
+def _candidates(profile: str) -> Iterator[Path]:
     folders = [user_folder()]
     with contextlib.suppress(InputError):
         folders.append(assets.folder("device_profiles") / "calibrations")
-    pattern = f"{profile}-*.json" if fingerprint is None else file_name(profile, fingerprint)
     for folder in folders:
         if folder.is_dir():
-            yield from sorted(folder.glob(pattern))
+            yield from sorted(folder.glob(f"{profile}-*.json"))
 
 
 def _contradiction(found: Calibration) -> str | None:
-    if found.schema_version != SCHEMA_VERSION:
-        return f"expected schema_version {SCHEMA_VERSION}, got {found.schema_version}"
     for group in found.groups:
         where = f"{group.unit.value} {group.dtype.value} {group.threads} threads"
         if not group.prices or not 0.2 <= group.scale_ratio <= 5 or group.band_ratio < 1:
