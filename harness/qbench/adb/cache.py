@@ -78,6 +78,10 @@ class DeviceCache:
         unfinished = [file for file in self._entries() if _UNFINISHED.fullmatch(file.name)]
         return self._remove(unfinished + [file for file in self.files() if file.name not in keep])
 
+    def discard(self, hashes: Collection[str]) -> int:
+        """Remove these only; returns the bytes freed."""
+        return self._remove([file for file in self.files() if file.name in hashes])
+
     def _entries(self) -> list[RemoteFile]:
         found = self._device.list_folder(CACHE_FOLDER, timeout_s=_TIMEOUT_S)
         return sorted(found, key=lambda file: file.modified_s)

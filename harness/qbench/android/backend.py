@@ -7,7 +7,7 @@ collects. So a pulled cable or a dead host costs nothing that the device can do 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from qbench.android.joblist import Job, JobList
 from qbench.android.link import Link, Notify, Reconnect
 from qbench.android.lock import DeviceLock, Turn
 from qbench.android.options import Options
+from qbench.android.question import Question
 from qbench.android.runner import BASE, Runner
 from qbench.android.session import DeviceSession, quietly
 from qbench.android.workload import FileCache, Workload
@@ -48,7 +49,7 @@ class AndroidBackend:
     `runs` are what it will be asked to `run`, in that order; a case that is not among them is run
     by itself. `session` names them on the device: a host that is started again with the same
     name and the runs that are left finds what was done meanwhile. `reconnect` waits for a lost
-    device.
+    device. A case in `questions` (by its id) is not timed but answers: qbench.formats.answers.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class AndroidBackend:
         notify: Notify = lambda _: None,
         base: str = BASE,
         lock_folder: Path | None = None,
+        questions: Mapping[str, Question] | None = None,
     ) -> None:
         self._transport = transport
         self._cache = cache
@@ -72,6 +74,7 @@ class AndroidBackend:
         self._notify = notify
         self._base = base
         self._lock_folder = lock_folder
+        self._questions = questions or {}
         self._name = hashlib.sha256(session.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         self._runner = Runner(transport, base=base)
         self._link = Link(
@@ -112,7 +115,8 @@ class AndroidBackend:
             self._identity,
             self._options,
             base=self._base,
-            starter=f"{self._runner.folder}/apk.sh",
+            programs=self._runner.folder,
+            questions=self._questions,
         )
 
     # Entering and leaving.

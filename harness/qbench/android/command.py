@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from qbench.android.question import Question
 from qbench.records import Asked, Case, Delegate
 
 # Where vendors keep the DSP's own libraries (Qualcomm's SDK documents, FastRPC).
@@ -50,6 +51,40 @@ def words(case: Case, route: Route, *, program: Sequence[str], model: str) -> tu
         f"--max_secs={case.max_s:g}",
         *_delegate_flags(route),
         # Any explicit value turns XNNPACK's implicit use off, so `true` is never said.
+        *(() if case.xnnpack else ("--use_xnnpack=false",)),
+    )
+
+
+def answer_words(
+    case: Case,
+    route: Route,
+    question: Question,
+    *,
+    script: str,
+    inputs: str,
+    program: Sequence[str],
+    model: str,
+) -> tuple[str, ...]:
+    """As `words`, for android_runner/answers.sh at `script`, which adds the flags that name the
+    file of one input and that of its output. One warm-up, as every reader of the log expects."""
+    return (
+        *environment(route),
+        "sh",
+        script,
+        inputs,
+        str(question.item_bytes),
+        str(question.count),
+        question.layer,
+        *program,
+        f"--graph={model}",
+        f"--num_threads={case.threads}",
+        "--warmup_runs=1",
+        "--warmup_min_secs=0",
+        "--num_runs=1",
+        "--min_secs=0",
+        f"--input_layer={question.layer}",
+        f"--input_layer_shape={','.join(map(str, question.shape))}",
+        *_delegate_flags(route),
         *(() if case.xnnpack else ("--use_xnnpack=false",)),
     )
 

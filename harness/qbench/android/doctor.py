@@ -56,8 +56,7 @@ def examine(
     runner = Runner(transport, base=base)
     contact = runner.contact()
     snapshot = runner.state()
-    starter = f"{runner.folder}/apk.sh"
-    work = Workload(transport, cache, link, who, options, base=base, starter=starter)
+    work = Workload(transport, cache, link, who, options, base=base, programs=runner.folder)
     return (
         _identified(who),
         *_left_behind(contact),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +17,7 @@ from qbench.android.identity import Identity
 from qbench.android.joblist import Job
 from qbench.android.link import Link
 from qbench.android.options import Options
+from qbench.android.question import Question
 from qbench.formats.runner import Snapshot
 from qbench.records import Case, Delegate, Precision
 
@@ -43,7 +45,8 @@ class Workload:
         options: Options,
         *,
         base: str,
-        starter: str = "",
+        programs: str = "",
+        questions: Mapping[str, Question] | None = None,
     ) -> None:
         self._transport = transport
         self._cache = cache
@@ -51,7 +54,8 @@ class Workload:
         self._identity = identity
         self._options = options
         self._base = base
-        self._starter = starter  # of the app
+        self._programs = programs  # the folder with what starts the app, and asks for answers
+        self._questions = questions or {}  # by case id
         self._models: dict[str, str] = {}  # path on the device by path here
 
     def job(self, name: str, case: Case, snapshot: Snapshot) -> tuple[Job, command.Route]:
@@ -72,12 +76,31 @@ class Workload:
             )
         job = Job(
             name=name,
-            words=command.words(case, route, program=self._program, model=model),
+            words=self._words(case, route, model),
             timeout_s=case.timeout_s,
             # The app runs where Android puts it.
             mask=None if is_app else case.mask or cores.tool_mask(snapshot.cores, case.threads),
         )
         return job, route
+
+    def _words(self, case: Case, route: command.Route, model: str) -> tuple[str, ...]:
+        question = self._questions.get(case.case_id)
+        if question is None:
+            return command.words(case, route, program=self._program, model=model)
+        if self._options.is_app:
+            raise errors.PlanError(
+                f"{case.case_id}: answers are asked of the program, not of the app",
+                hint="without --app the program runs",
+            )
+        return command.answer_words(
+            case,
+            route,
+            question,
+            script=f"{self._programs}/answers.sh",
+            inputs=self._put(question.inputs, question.sha256, is_program=False),
+            program=self._program,
+            model=model,
+        )
 
     @cached_property
     def tool(self) -> tools.Tool:
@@ -101,7 +124,7 @@ class Workload:
         if not self._options.is_app:
             return (path,)
         apk.ensure(self._transport, self._link, tool, path)
-        return ("sh", self._starter)
+        return ("sh", f"{self._programs}/apk.sh")
 
     def _model(self, path: str) -> str:
         if path not in self._models:

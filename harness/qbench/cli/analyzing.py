@@ -11,45 +11,28 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from qbench.cli.evaluating import Answers
+    from qbench.cli.evaluating import Graded
     from qbench.pipeline.analysis.examination import Examination
     from qbench.pipeline.analysis.front import Timing
-    from qbench.pipeline.data import DataSet
     from qbench.pipeline.evaluation import Grade
 
 
-def examine(
-    names: Sequence[str],
-    precisions: Sequence[str],
-    root: Path,
-    split: str,
-    positive: str | None,
-    input_range: tuple[float, float],
-    device: str,
-    jobs: int | None,
-) -> Examination:
-    from qbench.cli import evaluating
-
-    graded = evaluating.perform(names, precisions, root, split, positive, input_range, jobs)
-    return look(graded, split, input_range, device)
-
-
-def look(
-    graded: tuple[DataSet, Answers, tuple[Grade, ...]],
-    split: str,
-    input_range: tuple[float, float],
-    device: str,
-) -> Examination:
+def look(graded: Graded, device: str) -> Examination:
     """What is inside models that have been graded already."""
     from qbench.cli.counting import counting
     from qbench.pipeline.analysis import examination, front
     from qbench.pipeline.classifier import InputRange
 
-    data, answers, grades = graded
-    spots = front.spots(grades, [*_here(grades), *_simulated(grades, device)])
+    spots = front.spots(graded.grades, [*_here(graded.grades), *_simulated(graded.grades, device)])
     with counting("models looked into") as progress:
         return examination.examine(
-            data, split, answers, grades, spots, InputRange(*input_range), progress
+            graded.data,
+            graded.asked.split,
+            graded.answers,
+            graded.grades,
+            spots,
+            InputRange(*graded.asked.input_range),
+            progress,
         )
 
 

@@ -6,49 +6,85 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+import msgspec
+
 from qbench.errors import InputError
 from qbench.records import Precision
 
 if TYPE_CHECKING:
+    from qbench.cli.evaluating_device import Wanted
+    from qbench.cli.labelled import Labelled
     from qbench.pipeline.data import DataSet
     from qbench.pipeline.evaluation import Answer, Grade, Subject
 
     Answers = Mapping[Subject, Sequence[Answer]]
 
 
-def perform(
-    names: Sequence[str],
-    precisions: Sequence[str],
-    root: Path,
-    split: str,
-    positive: str | None,
-    input_range: tuple[float, float],
-    jobs: int | None,
-) -> tuple[DataSet, Answers, tuple[Grade, ...]]:
+class Graded(msgspec.Struct, frozen=True, kw_only=True):
+    """What `asked` came to. `positive`: the class that is looked for."""
+
+    asked: Labelled
+    data: DataSet
+    positive: str
+    answers: Answers
+    grades: tuple[Grade, ...]
+
+
+def perform(asked: Labelled) -> Graded:
+    """Raises InputError, ModelFileError, RunnerError, MissingExtraError."""
     from qbench.cli.counting import counting
     from qbench.pipeline import evaluation, workers
     from qbench.pipeline.classifier import InputRange
     from qbench.pipeline.data import load
 
-    data = load(root, need=(split,))
-    looked_for = positive or data.classes[-1]
-    if looked_for not in data.classes:
+    data = load(asked.root, need=(asked.split,))
+    positive = asked.positive or data.classes[-1]
+    if positive not in data.classes:
         raise InputError(
-            f"--positive {looked_for}: is no class of {root}",
+            f"--positive {positive}: is no class of {asked.root}",
             hint=f"one of {', '.join(data.classes)}",
         )
     subjects = evaluation.in_order(
-        [evaluation.examine(path, data) for path in files(names, precisions)]
+        [evaluation.examine(path, data) for path in files(asked.models, asked.precisions)]
     )
     with counting("answers") as progress:
         answers = evaluation.answers(
             subjects,
-            data.splits[split],
-            InputRange(*input_range),
-            jobs or workers.processors(),
+            data.splits[asked.split],
+            InputRange(*asked.input_range),
+            asked.jobs or workers.processors(),
             progress,
         )
-    return data, answers, evaluation.grade(answers, data.classes, looked_for)
+    grades = evaluation.grade(answers, data.classes, positive)
+    return Graded(asked=asked, data=data, positive=positive, answers=answers, grades=grades)
+
+
+def finish(
+    asked: Labelled,
+    elsewhere: Wanted | None,
+    file: Path | None,
+    max_drop: float | None,
+    as_json: bool,
+) -> int:
+    """Print the grades, and those of `elsewhere` beside them; the exit code."""
+    from qbench.cli import console, evaluating_device, exit_codes
+    from qbench.pipeline.evaluation import text
+
+    target = evaluating_device.target(elsewhere) if elsewhere else None  # before the minutes here
+    graded = perform(asked)
+    there = evaluating_device.perform(target, graded) if target else None
+    judged = there.grades if there else graded.grades
+    if file is not None:
+        write_answers(file, there.answers if there else graded.answers)
+    if as_json:
+        click.echo(text.render_json(graded.data, asked.split, graded.grades, there))
+    else:
+        text.print_grades(console.stdout(), graded.data, asked.split, graded.grades, there)
+    too_low = dropped(judged, max_drop)
+    for line in too_low:
+        click.echo(line, err=True)
+    return exit_codes.REGRESSION if too_low else exit_codes.DONE
 
 
 def files(names: Sequence[str], precisions: Sequence[str]) -> tuple[Path, ...]:
@@ -90,8 +126,6 @@ def dropped(grades: Sequence[Grade], max_drop: float | None) -> list[str]:
 
 
 def write_answers(path: Path, answers: Answers) -> None:
-    import msgspec
-
     try:
         with path.open("wb") as stream:
             for subject, given in answers.items():

@@ -33,6 +33,7 @@ class Study:
 
     def perform(self) -> None:
         from qbench.cli import analyzing, console, evaluating
+        from qbench.cli.labelled import Labelled
         from qbench.pipeline.evaluation import text
         from qbench.pipeline.studying import NETWORKS
 
@@ -47,13 +48,14 @@ class Study:
             for scheme in PRECISIONS
         ]
         _step(f"evaluating {len(files)} models")
-        graded = evaluating.perform(files, (), Path(data.root), "test", None, (0.0, 1.0), self.jobs)
-        text.print_grades(console.stdout(), data, "test", graded[2])
+        asked = Labelled(models=tuple(files), root=Path(data.root), jobs=self.jobs)
+        graded = evaluating.perform(asked)
+        text.print_grades(console.stdout(), data, asked.split, graded.grades)
         (self.out / "grades.json").write_text(
-            text.render_json(data, "test", graded[2]) + "\n", encoding="utf-8"
+            text.render_json(data, asked.split, graded.grades) + "\n", encoding="utf-8"
         )
         _step("analyzing")
-        found = analyzing.look(graded, "test", (0.0, 1.0), self.device)
+        found = analyzing.look(graded, self.device)
         analyzing.finish(console.stdout(), found, self.out / "report", False, False)
 
     @property

@@ -53,7 +53,7 @@ class Classifier:
         self.info = modelfile.read(path)
         self.shape = image_shape(self.info)
         self.classes = classes(self.info)
-        self._scale = scale or InputRange()
+        self.ends = Ends(self.info, scale or InputRange())
         try:
             # Bytes: a path that is not UTF-8, or a file that is replaced meanwhile, is no matter.
             with quiet():
@@ -68,39 +68,74 @@ class Classifier:
         self._details = {d["index"]: d for d in self._interpreter.get_tensor_details()}
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
-        self._gives_probabilities = gives_probabilities(self.info)
 
-    def scores(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
-        """`image` [height, width, channels] in 0..1 -> ([classes] as real numbers, us it took)."""
-        self._interpreter.set_tensor(self._input["index"], self._quantized(image)[None])
+    def raw(self, image: NDArray[np.float32]) -> tuple[bytes, int]:
+        """`image` [height, width, channels] in 0..1 -> (the output tensor's bytes, us it took)."""
+        self._interpreter.set_tensor(self._input["index"], self.ends.encode(image)[None])
         before = perf_counter_ns()
         self._interpreter.invoke()
         took_us = (perf_counter_ns() - before) // 1000
-        return real(self._interpreter.get_tensor(self._output["index"])[0], self._output), took_us
+        return self._interpreter.get_tensor(self._output["index"]).tobytes(), took_us
 
-    def probabilities(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
-        """As `scores`, as probabilities: softmax, unless the model's last operator did that."""
-        scores, took_us = self.scores(image)
-        return (scores if self._gives_probabilities else softmax(scores)), took_us
+    def probabilities(self, raw: bytes) -> NDArray[np.float64]:
+        """What `raw` gave, as one probability per class."""
+        return self.ends.probabilities(raw)
+
+    def scores(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
+        """As `raw`, as one real number per class."""
+        raw, took_us = self.raw(image)
+        return self.ends.scores(raw), took_us
 
     def tensor(self, index: int) -> NDArray[Any]:
         """Tensor `index` as real numbers: a constant, or (with `keep_all`) what the last `scores`
         left there."""
         return real(self._interpreter.get_tensor(index), self._details[index])
 
-    def _quantized(self, image: NDArray[np.float32]) -> NDArray[Any]:
+
+class Ends:
+    """What stands at a model's ends, wherever it runs: from an image to the input tensor, and from
+    the output tensor to what it says. Raises InputError as `image_shape` and `classes`."""
+
+    def __init__(self, info: ModelInfo, scale: InputRange) -> None:
+        main = info.main
+        self.shape = image_shape(info)
+        self.classes = classes(info)
+        self.precision = info.precision
+        self.taken, self.given = main.tensors[main.inputs[0]], main.tensors[main.outputs[0]]
+        self._scale = scale
+        self._gives_probabilities = gives_probabilities(info)
+
+    def encode(self, image: NDArray[np.float32]) -> NDArray[Any]:
+        """`image` [height, width, channels] in 0..1, as the input tensor holds it."""
         import numpy as np
 
         ranged = image * np.float32(self._scale.high - self._scale.low) + np.float32(
             self._scale.low
         )
-        dtype = self._input["dtype"]
-        if dtype == np.float32:
-            return np.asarray(ranged)
-        scale, zero_point = self._input["quantization"]
+        dtype, quantization = np.dtype(self.taken.dtype), self.taken.quantization
+        if dtype.kind == "f" or quantization is None:
+            return np.asarray(ranged, dtype)
         limits = np.iinfo(dtype)
-        whole = np.clip(np.round(ranged / scale) + zero_point, limits.min, limits.max)
-        return np.asarray(whole, dtype)
+        whole = np.round(ranged / np.float32(quantization.scale)) + quantization.zero_point
+        return np.asarray(np.clip(whole, limits.min, limits.max), dtype)
+
+    def steps(self, raw: bytes) -> NDArray[np.float64]:
+        """The output tensor as it is stored: integers of an int8 model, else real numbers."""
+        import numpy as np
+
+        return np.frombuffer(raw, self.given.dtype).astype(np.float64)
+
+    def scores(self, raw: bytes) -> NDArray[np.float64]:
+        """One real number per class."""
+        values, quantization = self.steps(raw), self.given.quantization
+        if self.given.dtype.startswith("float") or quantization is None:
+            return values
+        return (values - quantization.zero_point) * quantization.scale
+
+    def probabilities(self, raw: bytes) -> NDArray[np.float64]:
+        """As `scores`, as probabilities: softmax, unless the model's last operator did that."""
+        scores = self.scores(raw)
+        return scores if self._gives_probabilities else softmax(scores)
 
 
 def real(values: NDArray[Any], details: Any) -> NDArray[Any]:

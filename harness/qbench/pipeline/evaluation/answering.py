@@ -98,8 +98,9 @@ def _answer(task: _Task) -> list[Answer]:
     given = []
     for sample in samples:
         image = images.read(Path(sample.path), shape.height, shape.width, shape.channels)
-        row, took_us = model.probabilities(image)
-        given.append(Answer(sample.path, sample.label, tuple(map(float, row)), took_us))
+        raw, took_us = model.raw(image)
+        row = tuple(map(float, model.probabilities(raw)))
+        given.append(Answer(sample.path, sample.label, row, took_us, raw))
     return given
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import msgspec
 
-from qbench.records import Interval, Precision
+from qbench.records import Delegate, DeviceInfo, Interval, Precision
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """To one image. `took_us`: one invoke on this host; None: was not timed."""
+    """To one image. `took_us`: one invoke on this host; None: was not timed. `raw`: the output
+    tensor's bytes."""
 
     image: str
     label: int
     probabilities: tuple[float, ...]
     took_us: int | None = None
+    raw: bytes = b""
 
     @property
     def told(self) -> int:
@@ -79,3 +81,28 @@ class Grade(msgspec.Struct, frozen=True, kw_only=True):
     auc_interval: Interval | None
     latency_us: int | None
     versus_fp32: Versus | None = None
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """The same model's answers here and elsewhere. `identical`: images whose output tensors are
+    equal bit for bit. `largest`: the largest difference of two outputs, as real numbers;
+    `largest_steps`: in the integers of an int8 output; None: the output is float."""
+
+    subject: Subject
+    identical: Share
+    agreement: Share
+    largest: float
+    largest_steps: int | None
+
+
+class There(msgspec.Struct, frozen=True, kw_only=True):
+    """The same evaluation on `device`, by `delegate`. `executed`, per subject: which units took the
+    model's nodes, as the tool's log proves it."""
+
+    device: DeviceInfo
+    delegate: Delegate
+    tool: str
+    answers: dict[Subject, tuple[Answer, ...]]
+    grades: tuple[Grade, ...]
+    matches: tuple[Match, ...]
+    executed: tuple[str, ...]

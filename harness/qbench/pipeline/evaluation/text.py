@@ -10,8 +10,8 @@ import msgspec
 
 from qbench.pipeline.data import DataSet
 from qbench.pipeline.evaluation import published
-from qbench.pipeline.evaluation.records import Grade, Share, Versus
-from qbench.records import Interval
+from qbench.pipeline.evaluation.records import Grade, Share, There, Versus
+from qbench.records import Interval, Origin
 from qbench.units import format_bytes, format_ms, printable
 
 if TYPE_CHECKING:
@@ -36,7 +36,26 @@ _COLUMNS = (
 )
 
 
-def print_grades(console: Console, data: DataSet, split: str, grades: Sequence[Grade]) -> None:
+def print_grades(
+    console: Console,
+    data: DataSet,
+    split: str,
+    grades: Sequence[Grade],
+    there: There | None = None,
+) -> None:
+    """`there`: the same evaluation elsewhere, whose grades come first."""
+    if there is not None:
+        _print_tables(console, data, there.grades, f" on {_named(there)}")
+        _print_matches(console, there)
+        console.print()
+    _print_tables(console, data, grades, " on this host" if there else "")
+    console.print()
+    for line in _legend(data, split, grades):
+        style = "cyan" if line.startswith("SYNTHETIC") else ""
+        console.print(line, style=style, markup=False)
+
+
+def _print_tables(console: Console, data: DataSet, grades: Sequence[Grade], where: str) -> None:
     has_paper = any(_paper(g) is not None for g in grades)
     for network, of_it in groupby(grades, key=lambda g: g.subject.network):
         table = _table(has_paper)
@@ -44,17 +63,44 @@ def print_grades(console: Console, data: DataSet, split: str, grades: Sequence[G
         for one in of_network:
             row = _cells(one)
             table.add_row(*(row if has_paper else row[:-1]))
-        console.print(printable(network), style="bold", markup=False)
+        console.print(printable(f"{network}{where}"), style="bold", markup=False)
         console.print(table)
         for one in of_network:
             console.print(f"  {_mistakes(one, data.classes)}", style="dim", markup=False)
-    console.print()
-    for line in _legend(data, split, grades, has_paper):
-        style = "cyan" if line.startswith("SYNTHETIC") else ""
-        console.print(line, style=style, markup=False)
 
 
-def render_json(data: DataSet, split: str, grades: Sequence[Grade]) -> str:
+def _print_matches(console: Console, there: There) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1))
+    table.add_column("  against this host")
+    for head in ("same bits", "same class", "largest difference"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("ran on")
+    for one, executed in zip(there.matches, there.executed, strict=True):
+        steps = one.largest_steps
+        table.add_row(
+            f"  {printable(one.subject.title)}",
+            f"{one.identical.hits} of {one.identical.trials}",
+            f"{one.agreement.hits} of {one.agreement.trials}",
+            f"{one.largest:.2g}" + ("" if steps is None else f" ({steps} steps)"),
+            executed,
+        )
+    console.print(table)
+    told = printable(f"  {_named(there)}, {there.delegate}, {there.tool}")
+    console.print(told, style="dim", markup=False, soft_wrap=True)
+
+
+def _named(there: There) -> str:
+    origin = there.device.origin
+    word = "" if origin is Origin.DEVICE else f" ({origin.value.upper()})"
+    return f"{there.device.title}{word}"
+
+
+def render_json(
+    data: DataSet, split: str, grades: Sequence[Grade], there: There | None = None
+) -> str:
     body: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "data": {
@@ -69,6 +115,15 @@ def render_json(data: DataSet, split: str, grades: Sequence[Grade]) -> str:
             {**msgspec.to_builtins(g), "published_accuracy_other_data": _paper(g)} for g in grades
         ],
     }
+    if there is not None:
+        body["on_device"] = {
+            "device": there.device,
+            "delegate": there.delegate,
+            "tool": there.tool,
+            "grades": there.grades,
+            "against_host": there.matches,
+            "executed": there.executed,
+        }
     return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
 
 
@@ -137,7 +192,7 @@ def _mistakes(grade: Grade, classes: Sequence[str]) -> str:
     return printable(f"{grade.subject.precision or 'PyTorch'}: {'; '.join(parts)}")
 
 
-def _legend(data: DataSet, split: str, grades: Sequence[Grade], has_paper: bool) -> list[str]:
+def _legend(data: DataSet, split: str, grades: Sequence[Grade]) -> list[str]:
     lines = [printable(f"{len(data.splits[split])} images of {data.root}/{split}")]
     if data.is_synthetic:
         lines.append(printable(data.origin or "SYNTHETIC images"))
@@ -150,6 +205,6 @@ def _legend(data: DataSet, split: str, grades: Sequence[Grade], has_paper: bool)
             "= fp32: same class told as by the fp32 model; p: McNemar's test against it, "
             "after Holm's correction"
         )
-    if has_paper:
+    if any(_paper(g) is not None for g in grades):
         lines.append(f"paper: accuracy in {published.SOURCE}")
     return lines

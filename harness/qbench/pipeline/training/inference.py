@@ -24,8 +24,8 @@ class TorchClassifier:
         self.shape = ImageShape(said.size, said.size, 1)
         self._scale = scale or InputRange()
 
-    def scores(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
-        """[height, width, 1] in 0..1 -> (logits, us it took)."""
+    def raw(self, image: NDArray[np.float32]) -> tuple[bytes, int]:
+        """[height, width, 1] in 0..1 -> (logits as float32's bytes, us it took)."""
         import numpy as np
 
         span = self._scale.high - self._scale.low
@@ -35,8 +35,9 @@ class TorchClassifier:
         with self._torch.inference_mode():
             given = self._model(taken)
         took_us = (perf_counter_ns() - before) // 1000
-        return given[0].numpy().astype(np.float64), took_us
+        return given[0].numpy().tobytes(), took_us
 
-    def probabilities(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
-        scores, took_us = self.scores(image)
-        return softmax(scores), took_us
+    def probabilities(self, raw: bytes) -> NDArray[np.float64]:
+        import numpy as np
+
+        return softmax(np.frombuffer(raw, np.float32).astype(np.float64))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from pathlib import Path
 from typing import Any
+
+from qbench.virtual.tool.inputs import FatalError, GivenInput, load
 
 _CORES = Path("/sys/devices/system/cpu")
 _LOOK_EVERY_NS = 100_000_000  # heat moves the clocks in steps of a quarter of a second
@@ -53,6 +56,41 @@ class CpuModel:
                 value = rng.integers(0, 100, shape).astype(kind)
             self._interpreter.set_tensor(detail["index"], value)
 
+    def take(self, given: GivenInput) -> list[str]:
+        """Bring the only input to the shape and the values given; what the tool warns of.
+
+        Raises LoadError for another shape than the model can take, FatalError for a bad file.
+        """
+        import numpy as np
+
+        details = self._interpreter.get_input_details()
+        if len(details) != 1:
+            raise FatalError(f"Inputs mismatch: Model inputs #:1 expected: {len(details)}")
+        (detail,) = details
+        index, kind = detail["index"], np.dtype(detail["dtype"])
+        if len(given.shape) != len(detail["shape"]):
+            raise LoadError(f"Input tensor #{index} should have {len(detail['shape'])} dimensions!")
+        try:
+            if given.shape != tuple(detail["shape"]):
+                self._interpreter.resize_tensor_input(index, given.shape)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise LoadError(f"{error}\nFailed to allocate tensors!") from None
+        if given.file is None:
+            self.fill_inputs()
+        else:
+            size_bytes = math.prod(given.shape) * kind.itemsize
+            values = np.frombuffer(load(given.file, size_bytes), kind)
+            self._interpreter.set_tensor(index, values.reshape(given.shape))
+        if given.name == detail["name"]:
+            return []
+        return [f"Tensor # {index} is named {detail['name']} but flags call it {given.name}"]
+
+    def outputs(self) -> bytes:
+        """Every output's bytes, one after another."""
+        details = self._interpreter.get_output_details()
+        return b"".join(self._interpreter.get_tensor(d["index"]).tobytes() for d in details)
+
     def invoke(self) -> int:
         """One invoke; a throttled clock makes it take longer. Nothing but the invoke stands between
         the clock's two readings: looking at sysfs takes milliseconds in a jail."""
@@ -64,7 +102,9 @@ class CpuModel:
             taken_s = (end_ns - start_ns) / 1e9
             time.sleep(taken_s / ratio - taken_s)
             end_ns = time.perf_counter_ns()
-        return end_ns // 1000 - start_ns // 1000  # as the tool: a clock that ticks in us, read twice
+        return (
+            end_ns // 1000 - start_ns // 1000
+        )  # as the tool: a clock that ticks in us, read twice
 
     def _clock_ratio(self, now_ns: int) -> float:
         if now_ns >= self._look_again_ns:

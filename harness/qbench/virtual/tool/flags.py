@@ -27,7 +27,9 @@ DEFAULTS: dict[str, Value] = {
     "graph": "",
     "input_layer": "",
     "input_layer_shape": "",
+    "input_layer_value_files": "",
     "require_full_delegation": False,
+    "output_filepath": "",
     "report_peak_memory_footprint": False,
     "max_delegated_partitions": 0,
     "min_nodes_per_partition": 0,
@@ -63,7 +65,9 @@ NAMES = {
     "graph": "Graph",
     "input_layer": "Input layers",
     "input_layer_shape": "Input shapes",
+    "input_layer_value_files": "Input value files",
     "require_full_delegation": "Require full delegation",
+    "output_filepath": "File path to export outputs layer to",
     "report_peak_memory_footprint": "Report the peak memory footprint",
     "max_delegated_partitions": "Max number of delegated partitions",
     "min_nodes_per_partition": "Min nodes per partition",
@@ -88,6 +92,10 @@ _BOOLS = {"true": True, "1": True, "false": False, "0": False}
 
 
 TOOL_NAMES = {"gpu": "GPU", "nnapi": "NNAPI", "hexagon": "Hexagon", "qnn": "EXTERNAL"}
+
+
+class ToolError(Exception):
+    """What the tool says on stderr before it ends with 1."""
 
 
 class BadFlagError(Exception):

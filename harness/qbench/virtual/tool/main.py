@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import resource
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -10,13 +13,14 @@ from importlib import import_module
 from pathlib import Path
 
 from qbench.errors import QBenchError
-from qbench.virtual.tool import faults, loop, statistics
+from qbench.virtual.tool import faults, inputs, loop, statistics
 from qbench.virtual.tool.cpu import CpuModel, LoadError, clock_ratio
 from qbench.virtual.tool.flags import (
     NAMES,
     TOOL_NAMES,
     BadFlagError,
     Flags,
+    ToolError,
     delegate_of,
     read,
     shown,
@@ -25,10 +29,6 @@ from qbench.virtual.tool.flags import (
 _PROFILE = Path("/.device/profile.json")
 _PREDICTOR = Path("/.device/predictor")  # "module:function", written by who starts the device
 _HEXAGON_SKELS = "libhexagon_nn_skel*.so"
-
-
-class ToolError(Exception):
-    """What the tool says on stderr before it ends with 1."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,6 +45,9 @@ def main(arguments: Sequence[str]) -> int:
             _complain(f"ERROR: {line}")
         _complain("ERROR: Benchmarking failed.")
         return 1
+    except inputs.FatalError as error:
+        _complain(f"FATAL: {error}")
+        os.kill(os.getpid(), signal.SIGABRT)
     return 0
 
 
@@ -71,6 +74,17 @@ def _benchmark(flags: Flags, fault: str) -> None:
     faults.strike_after_warmup(fault)
     measured = _phase(flags, invoke, "num_runs", "min_secs", max_s)
     _say(faults.damaged(fault, _summary(init_us, warmup, measured, start_kib, init_kib)))
+    if flags.text("output_filepath"):
+        _save_outputs(invoke, flags.text("output_filepath"))
+
+
+def _save_outputs(invoke: loop.Invoke, path: str) -> None:
+    """As OutputSaver of the tool: where it cannot write, it says nothing."""
+    model = getattr(invoke, "__self__", None)
+    if not isinstance(model, CpuModel):
+        raise ToolError("this virtual device's accelerators compute nothing: there is no output")
+    with contextlib.suppress(OSError):
+        Path(path).write_bytes(model.outputs())
 
 
 def _import_runtime(flags: Flags) -> None:
@@ -196,7 +210,15 @@ def _on_cpu(flags: Flags, path: str, *, is_told: bool = True) -> Callable[[], in
         model = CpuModel(path, int(flags.number("num_threads")), with_xnnpack=with_xnnpack)
     except LoadError as error:
         raise ToolError(f"{error}\nFailed to load model {path}") from None
-    model.fill_inputs()
+    given = inputs.read(flags)
+    if given is None:
+        model.fill_inputs()
+        return model.invoke
+    try:
+        for warning in model.take(given):
+            _say(f"WARN: {warning}")
+    except LoadError as error:
+        raise ToolError(str(error)) from None
     return model.invoke
 
 
