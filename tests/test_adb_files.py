@@ -14,7 +14,7 @@ from fakes.virtual_phones import Adb, Phone, adb_of, phone
 from qbench.adb.cache import CACHE_FOLDER, DeviceCache
 from qbench.adb.connecting import wait_until_usable
 from qbench.adb.transport import Transport
-from qbench.adb.verifying import WORTHWHILE_BYTES
+from qbench.adb.verifying import STEP_BYTES
 from qbench.errors import (
     CommandError,
     CommandTimeoutError,
@@ -175,7 +175,7 @@ def test_a_large_file_is_checked_on_its_way_and_a_flip_in_it_noticed(
 ) -> None:
     source = tmp_path / "large"
     source.write_bytes(os.urandom(1_000_000) * 77 + b"odd end")
-    assert source.stat().st_size > WORTHWHILE_BYTES
+    assert source.stat().st_size > STEP_BYTES
     with phone(adb, "large", data_bytes=200_000_000) as large:
         digest = sha256(source.read_bytes())
         for position in (5_000_000, 76_000_000):

@@ -59,25 +59,19 @@ def push(
     deadline = Deadline(timeout_s or transfer_timeout_s(origin.size_bytes))
     part = f"{target.rpartition('/')[0]}/.qbench-{secrets.token_hex(8)}.part"
     what = f"push to {target}"
-    is_large = "shell_v2" in device.features and origin.size_bytes >= verifying.WORTHWHILE_BYTES
-    for _ in range(_ATTEMPTS):
-        try:
-            if is_large:
-                check = _send_followed(device, origin, part, mode, deadline, on_progress, sha256)
-            else:
-                check = _send(device, origin, part, mode, deadline, on_progress, sha256)
-            if _put_in_place(device, part, target, check, deadline):
+    try:
+        for _ in range(_ATTEMPTS):
+            if _deliver(device, origin, part, target, mode, deadline, on_progress, sha256):
                 return
-        except DeviceError as error:
-            # adbd itself removes what a broken stream had brought.
-            if not isinstance(error, CommandTimeoutError | DisconnectedError):
-                _remove(device, part)
-            raise error if error.serial else explained(error, device.serial, what) from None
-        except BaseException:
+        _remove(device, part)
+    except DeviceError as error:
+        # adbd itself removes what a broken stream had brought.
+        if not isinstance(error, CommandTimeoutError | DisconnectedError):
             _remove(device, part)
-            raise
-        is_large = False  # what was damaged is checked as a whole the next time
-    _remove(device, part)
+        raise error if error.serial else explained(error, device.serial, what) from None
+    except BaseException:
+        _remove(device, part)
+        raise
     raise _damaged(device, what)
 
 
@@ -96,39 +90,32 @@ def _source(device: AdbDevice, source: Path | bytes) -> _Source:
     )
 
 
-def _send(
+def _deliver(
     device: AdbDevice,
     origin: _Source,
     part: str,
+    target: str,
     mode: int,
     deadline: Deadline,
     on_progress: OnProgress | None,
     known_sha256: str | None,
-) -> str:
-    """Send, and return the shell condition that tells whether it arrived as it was."""
+) -> bool:
+    """Send, check and give the file its name; False: it arrived damaged."""
     with SourceHash(origin.open, known_sha256) as ours:
-        _transfer(device, origin, part, mode, deadline, on_progress)
-        return _has_hash(part, ours.hexdigest())
-
-
-def _send_followed(
-    device: AdbDevice,
-    origin: _Source,
-    part: str,
-    mode: int,
-    deadline: Deadline,
-    on_progress: OnProgress | None,
-    known_sha256: str | None,
-) -> str:
-    """As `_send`, for a large file: hashed on the device while it is on its way."""
-    with (
-        SourceHash(origin.open, known_sha256) as ours,
-        verifying.Follower(device, part, deadline) as follower,
-    ):
-        _transfer(device, origin, part, mode, deadline, on_progress, follower.sent)
-        if follower.finish() == ours.hexdigest():
-            return "true"
-        return _has_hash(part, ours.hexdigest())
+        if "shell_v2" in device.features:
+            with verifying.Landing(device, part, target, deadline) as landing:
+                _transfer(device, origin, part, mode, deadline, on_progress, landing.sent)
+                landing.arrived()
+                found = landing.move(ours.hexdigest())
+        else:
+            _transfer(device, origin, part, mode, deadline, on_progress)
+            found = _move(device, part, target, ours.hexdigest(), deadline)
+        if found == "unknown":  # no sha256sum (Android before 8): read it back instead
+            if _digest_of(device, part, deadline) != ours.hexdigest():
+                return False
+            result = device.run(verifying.moving(part, target), timeout_s=deadline.left_s())
+            found = verifying.verdict(result.stdout, result.stderr)
+    return found == "moved"
 
 
 def _transfer(
@@ -160,35 +147,16 @@ def _transfer(
     progress.finish()
 
 
-def _has_hash(path: str, digest: str) -> str:
-    """Exits by itself, saying so, where the device has no sha256sum (Android before 8)."""
-    quoted = shlex.quote(path)
-    return (
-        f"h=$(sha256sum <{quoted}) || {{ echo unknown {digest}; exit 0; }}; "
-        f'[ "${{h%% *}}" = {digest} ]'
+def _move(
+    device: AdbDevice, part: str, target: str, digest: str, deadline: Deadline
+) -> verifying.Verdict:
+    script = (
+        f"h=$(sha256sum <{shlex.quote(part)}) || {{ echo unknown; exit 0; }}; "
+        f'[ "${{h%% *}}" = {digest} ] || {{ echo damaged; exit 0; }}; '
+        f"{verifying.moving(part, target)}"
     )
-
-
-def _put_in_place(
-    device: AdbDevice, part: str, target: str, check: str, deadline: Deadline
-) -> bool:
-    """Check what has arrived and give it its name; False: it is damaged."""
-    here, there = shlex.quote(part), shlex.quote(target)
-    move = f"[ ! -d {there} ] || {{ echo it is a folder; exit 1; }}; mv -f {here} {there}"
-    script = f"{check} || {{ echo damaged; exit 0; }}; {move} && echo moved"
     result = device.run(script, timeout_s=deadline.left_s())
-    said = result.text.strip()
-    if said.startswith("unknown "):  # read it back instead
-        if _digest_of(device, part, deadline) != said.split()[1]:
-            return False
-        result = device.run(f"{move} && echo moved", timeout_s=deadline.left_s())
-        said = result.text.strip()
-    if said == "moved":
-        return True
-    if said == "damaged":
-        return False
-    reason = result.stderr.decode("utf-8", "replace").strip() or said or "nothing printed"
-    raise CommandError(f"adb: cannot be put in its place: {reason}")
+    return verifying.verdict(result.stdout, result.stderr)
 
 
 def _digest_of(device: AdbDevice, path: str, deadline: Deadline) -> str:

@@ -1,50 +1,44 @@
-"""Hash a large file on the device while the rest of it is still on its way.
+"""Check a file on the device and give it its name, begun while it is still on its way.
 
-A shell there follows the file: at each line from the host it passes on what has arrived by then,
-at the last one the rest, to one sha256sum. So nothing has to be known of how much is under way,
-and what is left to do at the end is little.
+One shell there is opened before the transfer. It follows the file: at each line from the host it
+passes on what has arrived by then, at the last one the rest, to one sha256sum. So nothing has to
+be known of how much is under way, what is left to do at the end is little, and starting the
+programs costs no time of its own.
 """
 
 from __future__ import annotations
 
 import shlex
 import struct
-import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from qbench.adb.deadline import Deadline
-from qbench.adb.server import receive_exactly, send
-from qbench.errors import DeviceError
+from qbench.adb.server import send
+from qbench.adb.shell import Output, run_with_protocol
+from qbench.errors import CommandError
 
 if TYPE_CHECKING:
-    import socket
-
+    from qbench.adb.deadline import Deadline
     from qbench.adb.device import AdbDevice
 
+Verdict = Literal["moved", "damaged", "unknown"]  # unknown: the device cannot hash
+_VERDICTS: tuple[Verdict, ...] = ("moved", "damaged", "unknown")
+
 STEP_BYTES = 8 * 1024**2
-WORTHWHILE_BYTES = 3 * STEP_BYTES  # a shell costs some milliseconds
 _PACKET = struct.Struct("<BI")
-_STDIN, _STDOUT = 0, 1
-_LAST = b"last\n"
+_STDIN = 0
+_MORE, _LAST = "more", "last"
 
 
-class Follower:
-    """Has the device hash a file that grows there, from a thread of its own."""
+class Landing:
+    """The file `part` of a device with shell_v2, that will be called `target` once it is whole."""
 
-    def __init__(self, device: AdbDevice, path: str, deadline: Deadline) -> None:
-        self._device = device
-        self._path = path
+    def __init__(self, device: AdbDevice, part: str, target: str, deadline: Deadline) -> None:
         self._deadline = deadline
-        self._changed = threading.Condition()
-        self._sent_bytes = 0
-        self._is_complete = False
-        self._is_given_up = False
-        self._digest = ""
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._connection = device.open(f"shell,v2,raw:{_script(part, target)}", deadline)
+        self._untold_bytes = 0
 
     def __enter__(self) -> Self:
-        self._thread.start()
         return self
 
     def __exit__(
@@ -53,63 +47,61 @@ class Follower:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._changed:
-            self._is_given_up = True
-            self._changed.notify_all()
-        self._thread.join()
+        self._connection.close()  # a shell that still waits for a line ends without a move
 
     def sent(self, size_bytes: int) -> None:
         """So many more bytes were handed to the link."""
-        with self._changed:
-            self._sent_bytes += size_bytes
-            self._changed.notify_all()
+        self._untold_bytes += size_bytes
+        if self._untold_bytes >= STEP_BYTES:
+            self._untold_bytes = 0
+            self._tell(_MORE)
 
-    def finish(self) -> str:
-        """The device has all of it: its hash there; "" where it could not be followed."""
-        with self._changed:
-            self._is_complete = True
-            self._changed.notify_all()
-        self._thread.join()
-        return self._digest
+    def arrived(self) -> None:
+        """The device has all of it."""
+        self._tell(_LAST)
 
-    def _work(self) -> None:
-        try:
-            self._digest = self._follow()
-        except DeviceError:
-            return  # the whole file is hashed afterwards
+    def move(self, sha256: str) -> Verdict:
+        """Move it if its hash is `sha256`. Raises CommandError with the reason if it cannot be."""
+        self._tell(sha256)
+        output = Output(None)
+        run_with_protocol(self._connection, self._deadline, output)
+        return verdict(output.stdout, output.stderr)
 
-    def _follow(self) -> str:
-        if not self._wait_for(2 * STEP_BYTES):  # by then the file is there
-            return ""
-        # A line that arrives damaged ends it too: then the hash is another, and nobody waits.
-        passed_on = 'while read line; do cat <&3; [ "$line" = more ] || break; done'
-        script = f"{{ {passed_on}; }} 3<{shlex.quote(self._path)} | sha256sum"
-        with self._device.open(f"shell,v2,raw:{script}", self._deadline) as connection:
-            asked_bytes = 2 * STEP_BYTES
-            while self._wait_for(asked_bytes):
-                line = _LAST if self._is_complete else b"more\n"
-                send(connection, _PACKET.pack(_STDIN, len(line)) + line, self._deadline)
-                if line == _LAST:
-                    return _receive_line(connection, self._deadline).split()[0].decode()
-                asked_bytes = self._sent_bytes + STEP_BYTES
-        return ""
-
-    def _wait_for(self, sent_bytes: int) -> bool:
-        """Until so much was sent, or all; False: it is not wanted any more."""
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._is_given_up or self._is_complete or self._sent_bytes >= sent_bytes
-            )
-            return not self._is_given_up
+    def _tell(self, line: str) -> None:
+        data = line.encode() + b"\n"
+        send(self._connection, _PACKET.pack(_STDIN, len(data)) + data, self._deadline)
 
 
-def _receive_line(connection: socket.socket, deadline: Deadline) -> bytes:
-    """What the shell prints: one line, or a message of something that went wrong."""
-    line = b""
-    while not line.endswith(b"\n"):
-        kind, size = _PACKET.unpack(receive_exactly(connection, _PACKET.size, deadline))
-        data = receive_exactly(connection, size, deadline)
-        if kind != _STDOUT:
-            return b"? "  # no hash
-        line += data
-    return line
+def _script(part: str, target: str) -> str:
+    """A line that arrives damaged ends the hashing too early: another hash, and nobody waits."""
+    here = shlex.quote(part)
+    opening = f"[ -f {here} ] && exec 3<{here} && is_open=yes"
+    follow = (
+        f'while read -r line; do [ -n "$is_open" ] || {{ {opening}; }}; '
+        f'[ -z "$is_open" ] || cat <&3; [ "$line" = {_MORE} ] || break; done'
+    )
+    return (
+        f"hash=$({{ {follow}; }} | sha256sum); hash=${{hash%% *}}; "
+        f'while read -r line && [ "$line" = {_MORE} -o "$line" = {_LAST} ]; do :; done; '
+        '[ -n "$line" ] || exit 1; [ -n "$hash" ] || { echo unknown; exit 0; }; '
+        f'[ "$hash" = "$line" ] || {{ echo damaged; exit 0; }}; {moving(part, target)}'
+    )
+
+
+def moving(part: str, target: str) -> str:
+    """The commands that give `part` its name, and say so."""
+    here, there = shlex.quote(part), shlex.quote(target)
+    return (
+        f"[ ! -d {there} ] || {{ echo it is a folder; exit 1; }}; "
+        f"mv -f {here} {there} && echo moved"
+    )
+
+
+def verdict(stdout: bytes | bytearray, stderr: bytes | bytearray) -> Verdict:
+    """What the device's shell said. Raises CommandError when it was none of the three words."""
+    said = stdout.decode("utf-8", "replace").strip()
+    for word in _VERDICTS:
+        if said == word:
+            return word
+    reason = stderr.decode("utf-8", "replace").strip() or said or "nothing printed"
+    raise CommandError(f"adb: cannot be put in its place: {reason}")
