@@ -33,13 +33,16 @@ _PROOFS = tuple(Proof)  # weakest first
 _COARSE_TICK_RATIO = 0.01
 
 
-def summarize(cases: Sequence[Case], records: Sequence[RunRecord]) -> tuple[Summary, ...]:
+def summarize(
+    cases: Sequence[Case], records: Sequence[RunRecord], *, with_verdicts: bool = True
+) -> tuple[Summary, ...]:
     """One Summary per case, in the order of `cases`; a case without records has `runs=0`.
 
     A measured case: `p50_us` is the median of the medians of its runs, `interval` their 95 % t
     interval (two runs and more), `p90_us` the median of the runs' 90th percentiles (runs of 20
     samples and more), all without leftover warm-up. A predicted case: the prediction, with its
-    90 % band.
+    90 % band. Without verdicts on stability, which are nine tenths of the work, a history of
+    thousands of sessions is read in reasonable time.
 
     Raises StoreError when the records do not belong to the cases: an unknown case, a case or a
     repetition twice, or an origin that is not the case's. Origins are never pooled.
@@ -57,10 +60,10 @@ def summarize(cases: Sequence[Case], records: Sequence[RunRecord]) -> tuple[Summ
                 hint="Were plan.json and runs.jsonl written by the same session?",
             )
         by_case[record.case_id].append(record)
-    return tuple(_summarize_case(case, by_case[case.case_id]) for case in cases)
+    return tuple(_summarize_case(case, by_case[case.case_id], with_verdicts) for case in cases)
 
 
-def _summarize_case(case: Case, records: list[RunRecord]) -> Summary:
+def _summarize_case(case: Case, records: list[RunRecord], with_verdict: bool) -> Summary:
     _check(case, records)
     records = sorted(records, key=lambda record: record.repetition)
     predictions = [r.outcome for r in records if isinstance(r.outcome, Prediction)]
@@ -68,7 +71,7 @@ def _summarize_case(case: Case, records: list[RunRecord]) -> Summary:
     runs = [measured_run(r, r.outcome) for r in records if isinstance(r.outcome, Measurement)]
     if predictions:
         return _predicted(case, predictions, failures)
-    return _measured(case, runs, failures)
+    return _measured(case, runs, failures, with_verdict)
 
 
 def _check(case: Case, records: Sequence[RunRecord]) -> None:
@@ -118,7 +121,9 @@ def _predicted(
     )
 
 
-def _measured(case: Case, runs: list[MeasuredRun], failures: Sequence[Failure]) -> Summary:
+def _measured(
+    case: Case, runs: list[MeasuredRun], failures: Sequence[Failure], with_verdict: bool
+) -> Summary:
     placement, alike, disagreement = _weakest_placement(runs)
     numbered = [run for run in alike if run.p50_us is not None]
     medians_us = tuple(run.p50_us for run in numbered if run.p50_us is not None)
@@ -127,7 +132,7 @@ def _measured(case: Case, runs: list[MeasuredRun], failures: Sequence[Failure]) 
     p90s_us = _of_all(run.p90_us for run in numbered)
     step_us = tick_us(numbered)
     verdict = reason = None
-    if p50_us is not None:
+    if with_verdict and p50_us is not None:
         verdict, reason = assess(numbered, tick_us=step_us)
     warnings = [
         *disagreement,
