@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isnan
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -83,6 +84,35 @@ def test_the_runtime_takes_every_tenth_question_as_the_placement_says(dtype: Dty
         assert found is not None, single.name
         where = placement.place(single.model, Delegate.CPU, host)
         assert len(found.pieces) == where.partitions, single.name
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_a_calibration_that_is_cut_short_has_asked_most_of_what_matters_most(share: float) -> None:
+    asked = measure.questions(DTYPES, [1], most_singles=None, nets=True)
+    early = asked[: int(len(asked) * share)]
+
+    def counted(label: str, questions: list[Question]) -> int:
+        return sum(q.name.startswith(label) and q.dtype is Dtype.INT8 for q in questions)
+
+    for label in ("conv", "dw", "ADD", "MUL", "CONCATENATION"):
+        assert counted(label, early) >= int(counted(label, asked) * share)
+    for label in ("TANH", "GELU", "TRANSPOSE"):
+        assert counted(label, early) == 0 < counted(label, asked)
+    networks = [q for q in early if q.is_network]
+    assert len({(q.name, q.dtype) for q in networks}) >= min(24, len(networks))
+    fewer = measure.questions(DTYPES, [1], most_singles=20, nets=False)
+    assert len(fewer) == 40
+    assert {q.name for q in fewer} <= {q.name for q in early}
+
+
+def test_an_operator_whose_class_no_other_speaks_of_is_not_graded_by_guessing() -> None:
+    def row(kind: str) -> dict[tuple[str, str], float]:
+        return {(kind, "call"): 1.0}
+
+    rows = [row("a")] * 9 + [row("alone")]
+    ratios = solve.left_out(rows, [10.0] * 10, {("a", "call"): 10.0, ("alone", "call"): 1.0})
+    assert ratios[:9] == pytest.approx(1.0)
+    assert isnan(ratios[9])
 
 
 def test_no_network_on_which_predictions_are_judged_is_measured() -> None:

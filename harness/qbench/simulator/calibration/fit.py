@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import exp, hypot, log, sqrt
+from math import exp, hypot, isnan, log, sqrt
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -83,7 +83,7 @@ def fit(
     _refuse_impossible(prices, dtype, threads, profile)
     predicted = [found.predict(row_of(of_model(n.model, profile, caches, tiles))) for n in networks]
     scale, anchors = _scale(networks, predicted)
-    unseen_ratio = _median([abs(float(r) - 1) for r in unseen])
+    unseen_ratio = _median([abs(float(r) - 1) for r in unseen if not isnan(r)] or [1.0])
     widest, rule = band([a.left_out_ratio for a in anchors], dtype, unseen_ratio)
     return Group(
         unit=ComputeUnit.CPU,

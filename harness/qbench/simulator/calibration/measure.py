@@ -2,12 +2,14 @@
 
 Singles and networks are mixed in an order that is the same every time, so that a slow drift of the
 device meets all classes of kernels alike, and a calibration that runs out of time has asked some
-of each. Every tenth run is the reference: it says how much the device itself has drifted. What was
-measured while others had the processor is measured again, while there is time.
+of each, and of what matters first. Every tenth run is the reference: it says how much the device
+itself has drifted. What was measured while others had the processor is measured again, while there
+is time.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
@@ -49,6 +51,11 @@ REFERENCE = "reference"
 _REFERENCE_EVERY = 10
 # Processes differ by a percent, and one in twenty by much: a band of a few networks would be that.
 _NETWORK_REPETITIONS = 3
+# Operators of few published networks, by the labels of `singles`.
+_RARE = frozenset(
+    {"TANH", "LEAKY_RELU", "GELU", "SUB", "SUM", "DEPTH_TO_SPACE", "SLICE", "PRELU", "SILU"}
+    | {"RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "TRANSPOSE"}
+)
 _WARMUP_S, _LEAST_S, _LEAST_INVOKES = 0.02, 0.06, 12
 _START_S = 0.25  # of a process, on a small machine: for the plan's estimate only
 _PRECISIONS = {Dtype.FP32: Precision.FP32, Dtype.INT8: Precision.INT8}
@@ -89,23 +96,39 @@ class Asked(msgspec.Struct, frozen=True):
 def questions(
     dtypes: Sequence[Dtype], threads: Sequence[int], *, most_singles: int | None, nets: bool
 ) -> list[Question]:
-    """All of them in the order in which they are asked. `most_singles`: of one data type."""
-    found: list[Question] = []
+    """All of them in the order in which they are asked. `most_singles`: of one data type.
+
+    However soon the time is over, each class of kernels has had its share: the i-th of n questions
+    of a class stands at (i + 1/2) / n of the list. What networks seldom have comes in the last
+    third, and the repetitions of a network in one third each.
+    """
+    found: list[tuple[float, Question]] = []
     for dtype in dtypes:
         names = [s.name for s in singles.singles(dtype)]
-        if most_singles is not None and most_singles < len(names):
-            step = len(names) / most_singles
-            names = [names[int(i * step)] for i in range(most_singles)]
+        placed = sorted(_places(names))[:most_singles]
         whole = NETWORKS if nets and dtype in _NETWORK_DTYPES else ()
         for count in threads:
-            found += [Question(name, dtype, count, False) for name in names]
+            found += [(at, Question(name, dtype, count, False)) for at, name in placed]
             found += [
-                Question(name, dtype, count, True, number)
-                for name in whole
+                ((number + (i + 0.5) / len(whole)) / _NETWORK_REPETITIONS, question)
+                for i, name in enumerate(whole)
                 for number in range(_NETWORK_REPETITIONS)
+                for question in (Question(name, dtype, count, True, number),)
             ]
     Random(0).shuffle(found)
-    return found
+    return [question for _, question in sorted(found, key=lambda pair: pair[0])]
+
+
+def _places(names: Sequence[str]) -> Iterator[tuple[float, str]]:
+    """Every name with its place in the list, from 0 to 1."""
+    classes: dict[str, list[str]] = {}
+    for name in names:
+        classes.setdefault(re.split("[-:+]", name)[0], []).append(name)
+    for label, mine in classes.items():
+        Random(label).shuffle(mine)
+        for i, name in enumerate(mine):
+            at = (i + 0.5) / len(mine)
+            yield (2 + at) / 3 if label in _RARE else at, name
 
 
 def expected_s(asked: Sequence[Question]) -> float:

@@ -106,16 +106,23 @@ def _covariance(relative: Array, weights: Array, answer: Array) -> tuple[Array, 
 def left_out(
     rows: Sequence[Row], latencies_us: Sequence[float], priors: Mapping[Name, float], folds: int = 5
 ) -> Array:
-    """Predicted over measured of every row by a fit that has not seen it (K folds, in turn)."""
+    """Predicted over measured of every row by a fit that has not seen it (K folds, in turn).
+
+    NaN where the fit has seen nothing of the row's class: of such an operator a calibration
+    predicts nothing, and says so.
+    """
     import numpy as np
 
-    ratios = np.zeros(len(rows))
+    ratios = np.full(len(rows), np.nan)
     for fold in range(folds):
         seen = [i for i in range(len(rows)) if i % folds != fold]
         fit = solve([rows[i] for i in seen], [latencies_us[i] for i in seen], priors)
         known = {name for i in seen for name in rows[i]}
+        kinds = {kind for kind, _ in known}
         for i in range(fold, len(rows), folds):
             row = rows[i]
+            if not kinds.issuperset([kind for kind, _ in row]):
+                continue
             guess = sum(v * priors[n] for n, v in row.items() if n not in known)
             ratios[i] = (fit.predict(row) + guess) / latencies_us[i]
     return ratios
