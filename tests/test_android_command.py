@@ -152,11 +152,14 @@ def test_missing_libraries_are_named_with_where_they_come_from(tmp_path: Path) -
     profile = profiles.load("sd865")
     none = libraries.find(Delegate.HEXAGON, profile, environ={})
     assert none.missing == ("libhexagon_interface.so", "libhexagon_nn_skel_v66.so")
-    assert "QBENCH_HEXAGON_LIBRARIES" in none.how_to_get
+    assert "--hexagon-libraries DIR, or set QBENCH_HEXAGON_LIBRARIES" in none.how_to_get
+    assert "curl -Lo DIR/libhexagon_interface.so https://" in none.how_to_get
+    assert "hexagon_nn_skel_v1.20.0.1.run" in none.how_to_get
     (tmp_path / "libhexagon_interface.so").write_bytes(b"x")
     environ = {"QBENCH_HEXAGON_LIBRARIES": str(tmp_path)}
     half = libraries.find(Delegate.HEXAGON, profile, environ=environ)
     assert half.missing == ("libhexagon_nn_skel_v66.so",)
+    assert "curl" not in half.how_to_get
     assert npu.vendor(half).route is None
     (tmp_path / "libhexagon_nn_skel_v66.so").write_bytes(b"y")
     whole = libraries.find(Delegate.HEXAGON, profile, environ=environ)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,14 +18,21 @@ import msgspec
 
 from qbench.adb.transport import Transport
 from qbench.android.command import QNN_DELEGATE, QnnBackend
+from qbench.android.tools import NIGHTLY
 from qbench.errors import InputError
 from qbench.records import Delegate, DeviceProfile
 
 VARIABLES = {Delegate.HEXAGON: "QBENCH_HEXAGON_LIBRARIES", Delegate.QNN: "QBENCH_QNN_LIBRARIES"}
+_OPTIONS = {Delegate.HEXAGON: "--hexagon-libraries", Delegate.QNN: "--qnn-libraries"}
+# Beginning of a library's name -> how it is had; {folder}: where it has to lie. Addresses: the
+# READMEs of the Hexagon delegate and of the benchmark tools.
 _SOURCES = {
-    Delegate.HEXAGON: "Qualcomm's hexagon_nn package, 1.17 or later (LiteRT hexagon delegate's "
-    "README), and libhexagon_interface.so from the nightly tools of TensorFlow Lite",
-    Delegate.QNN: "Qualcomm AI Engine Direct SDK: lib/aarch64-android and lib/hexagon-vNN/unsigned",
+    "libhexagon_interface": f"curl -Lo {{folder}}/libhexagon_interface.so {NIGHTLY}"
+    "android_aarch64_libhexagon_interface.so",
+    "libhexagon_nn_skel": "the skel from https://storage.googleapis.com/download.tensorflow.org/"
+    "tflite/hexagon_nn_skel_v1.20.0.1.run, which unpacks it when its licence is accepted",
+    "libQnn": "from lib/aarch64-android and lib/hexagon-vNN/unsigned of Qualcomm's AI Engine "
+    "Direct SDK",
 }
 _VERSION = re.compile(r"V(\d\d)")
 _FIRST_HTP = 68  # Hexagon V68 (Snapdragon 888): before it QNN has its old DSP backend only
@@ -46,11 +54,17 @@ class LibrarySet(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def how_to_get(self) -> str:
-        """Said beside the names that are missing."""
-        where = f"a folder and set {VARIABLES[self.delegate]} to it"
-        if self.folder is not None:
-            where = str(self.folder)
-        return f"put what is missing into {where}; from {_SOURCES[self.delegate]}"
+        """Said beside the names that are missing: the commands, and where to put what."""
+        folder = "DIR" if self.folder is None else shlex.quote(str(self.folder))
+        steps = [
+            how.format(folder=folder)
+            for begin, how in _SOURCES.items()
+            if any(name.startswith(begin) for name in self.missing)
+        ]
+        if self.folder is None:
+            option, variable = _OPTIONS[self.delegate], VARIABLES[self.delegate]
+            steps.append(f"then {option} DIR, or set {variable} to it")
+        return f"put what is missing into {folder}: {'; '.join(steps)}"
 
 
 def hexagon_version(profile: DeviceProfile) -> int | None:

@@ -21,7 +21,7 @@ import msgspec
 from qbench.errors import InputError
 
 # Documented in LiteRT's tflite/tools/benchmark/README.md; "latest" moves.
-_SOURCE = (
+NIGHTLY = (
     "https://storage.googleapis.com/tensorflow-nightly-public/prod/tensorflow/release/lite/tools/"
     "nightly/latest/"
 )
@@ -107,7 +107,7 @@ def cache_path(abi: str, environ: Mapping[str, str] = os.environ, *, is_app: boo
 
 def address(abi: str, *, is_app: bool = False) -> str | None:
     """Where the official build is; None: there is none for this ABI."""
-    return _SOURCE + _FILES[abi] + (".apk" if is_app else "") if abi in _FILES else None
+    return NIGHTLY + _FILES[abi] + (".apk" if is_app else "") if abi in _FILES else None
 
 
 def fetch(

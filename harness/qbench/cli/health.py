@@ -107,10 +107,11 @@ def print_lines(console: Console, lines: Sequence[Line]) -> None:
         table = Table.grid(padding=(0, 1), expand=False)
         table.add_column(width=1)
         table.add_column(width=max(map(len, _STYLES)))
-        table.add_column()
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")  # an address is told whole
         for line in found:
-            text = Text(printable(f"{line.name}: {line.text}"))
-            table.add_row("", Text(line.status, style=_STYLES[line.status]), text)
+            status = Text(line.status, style=_STYLES[line.status])
+            table.add_row("", status, Text(printable(line.name)), Text(printable(line.text)))
             if line.fix:
-                table.add_row("", "", Text(printable(f"  fix: {line.fix}")))
+                table.add_row("", "", "", Text(printable(f"fix: {line.fix}"), style="italic"))
         console.print(table)
