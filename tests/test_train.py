@@ -151,6 +151,20 @@ def test_bfloat16_learns_nearly_the_same_and_is_kept_in_float32(
     assert {w.dtype for name, w in weights.items() if "num_batches" not in name} == {torch.float32}
 
 
+def test_training_may_start_from_weights_trained_at_another_size(
+    trained: Path, root: Path, tmp_path: Path
+) -> None:
+    start, out = trained / "best.pt", tmp_path / "run"
+    quiet = options(lr=1e-12, epochs=1, size=48)
+    said = train(load(root), quiet, out, ManualClock(), start=start)
+    assert said.size == 48
+    assert said.started_from == checkpoint.describe(start).title
+    assert said.started_from.startswith("small, ")
+    assert " epochs at 32x32 on " in said.started_from
+    before, after = (checkpoint.load_all(p)[1]["3.weight"] for p in (start, out / "best.pt"))
+    assert torch.allclose(before, after, atol=1e-6)
+
+
 def _history(folder: Path) -> tuple[Epoch, ...]:
     return checkpoint.describe(folder / "last.pt").history
 

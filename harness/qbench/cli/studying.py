@@ -102,7 +102,7 @@ class Study:
             seed=self.seed,
             size=self._size.side,
         )
-        training.perform(chosen, Path(data.root), folder, has_begun, False)
+        training.perform(chosen, Path(data.root), folder, None, has_begun, False)
 
     def _convert(self, network: str, data: DataSet) -> None:
         from qbench.pipeline.conversion import Route, convert

@@ -27,11 +27,14 @@ _PATH = click.Path(path_type=Path)
 @click.option("--augment/--no-augment", default=True, help="Mirror, shift, brighten at random.")
 @click.option("--bfloat16", is_flag=True, help="Quicker where the processor has it (AVX512_BF16).")
 @click.option("--threads", type=click.IntRange(1), help="Default: one per processor.")
+@click.option("--start", type=_PATH, help="A best.pt whose weights training begins with.")
 @click.option("--resume", is_flag=True, help="Go on with the training in --out.")
 @shared.json_flag
-def train(root: Path, out: Path, resume: bool, as_json: bool, **asked: Any) -> None:
+def train(
+    root: Path, out: Path, start: Path | None, resume: bool, as_json: bool, **asked: Any
+) -> None:
     """Train a network: Adam, cosine schedule, cross-entropy, the best validation is kept.
     Needs the extra `torch`. The defaults of the three large ones are the case study's."""
     from qbench.cli import training
 
-    training.perform(training.choose(**asked), root, out, resume, as_json)
+    training.perform(training.choose(**asked), root, out, start, resume, as_json)

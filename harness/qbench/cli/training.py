@@ -35,7 +35,14 @@ def choose(
     )
 
 
-def perform(options: TrainOptions, root: Path, out: Path, resume: bool, as_json: bool) -> None:
+def perform(
+    options: TrainOptions,
+    root: Path,
+    out: Path,
+    start: Path | None,
+    resume: bool,
+    as_json: bool,
+) -> None:
     import msgspec
 
     from qbench.cli.counting import counting
@@ -54,7 +61,16 @@ def perform(options: TrainOptions, root: Path, out: Path, resume: bool, as_json:
 
     data = load(root, need=("train", "val"))
     with counting("images") as progress:
-        said = train(data, options, out, SystemClock(), resume=resume, seen=progress, ended=tell)
+        said = train(
+            data,
+            options,
+            out,
+            SystemClock(),
+            resume=resume,
+            start=start,
+            seen=progress,
+            ended=tell,
+        )
     best = said.best
     if as_json:
         body = {"schema_version": 1, "checkpoint": str(out / BEST), "best": best, "said": said}
@@ -62,4 +78,4 @@ def perform(options: TrainOptions, root: Path, out: Path, resume: bool, as_json:
         return
     click.echo(f"{out / BEST}")
     click.echo(f"best: epoch {best.number}, val accuracy {100 * best.val_accuracy:.1f} %")
-    click.echo(f"trained on {printable(said.trained_on)}")
+    click.echo(printable(said.title))

@@ -197,6 +197,7 @@ def _provenance(
         "classes": said.get("classes"),
         "is_synthetic": said.get("is_synthetic"),
         "training": said.get("options"),
+        "started_from": said.get("started_from"),
         "made_by": f"qbench convert {__version__}",
         "route": route.value,
         "check": msgspec.to_builtins(check),

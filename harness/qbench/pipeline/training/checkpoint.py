@@ -17,7 +17,8 @@ _FORMAT = "qbench checkpoint 1"
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file says of itself. `trained_on`: the data set's title, SYNTHETIC if it is."""
+    """What a file says of itself. `trained_on`: the data set's title, SYNTHETIC if it is.
+    `started_from`: whose weights the first epoch began with; None: random ones."""
 
     arch: str
     classes: tuple[str, ...]
@@ -26,6 +27,14 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     is_synthetic: bool
     options: TrainOptions
     history: tuple[Epoch, ...]
+    started_from: str | None = None
+
+    @property
+    def title(self) -> str:
+        """One line: what was trained, how long, on what."""
+        size, epochs = self.size, len(self.history)
+        before = f", started from {self.started_from}" if self.started_from else ""
+        return f"{self.arch}, {epochs} epochs at {size}x{size} on {self.trained_on}{before}"
 
     @property
     def best(self) -> Epoch:

@@ -30,14 +30,16 @@ def train(
     clock: Clock,
     *,
     resume: bool = False,
+    start: Path | None = None,
     seen: Callable[[int, int], None] = lambda done, total: None,
     ended: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Checkpoint:
     """Train, and write best.pt, last.pt, metrics.json and curve.svg into `out`.
 
-    `resume` goes on from `out`/last.pt; each epoch's order depends on (seed, epoch) only, so that
-    a training that was interrupted gives what one in a single go gives. `seen` gets images done
-    and in all, `ended` each epoch. Returns what best.pt says.
+    `start` is a checkpoint whose weights the first epoch begins with (of images of another size,
+    or of another data set). `resume` goes on from `out`/last.pt; each epoch's order depends on
+    (seed, epoch) only, so that a training that was interrupted gives what one in a single go
+    gives. `seen` gets images done and in all, `ended` each epoch. Returns what best.pt says.
 
     Raises InputError for data that cannot be read, `out` that cannot be written or has another
     training in it, and a loss that is no number; MissingExtraError without PyTorch.
@@ -46,7 +48,7 @@ def train(
     module.manual_seed(options.seed)
     model = network(options.arch, len(data.classes)).to(memory_format=module.channels_last)
     optimizer = module.optim.Adam(model.parameters(), options.lr)
-    history = _prepare(data, options, out, model, optimizer, resume)
+    history, started_from = _prepare(data, options, out, model, optimizer, resume, start)
     shown = {name: _tensors(module, data.splits[name], options.size) for name in ("train", "val")}
     total = options.epochs * len(data.splits["train"])
     best = _best(history)
@@ -69,7 +71,7 @@ def train(
             )
         took_s = clock.monotonic_s() - began_s
         history = (*history, Epoch(number, lr, loss, val_loss, val_accuracy, took_s))
-        said = _said(data, options, history)
+        said = _said(data, options, history, started_from)
         if best is None or history[-1].rank > best.rank:
             best = history[-1]
             checkpoint.save(out / BEST, said, model, optimizer)
@@ -80,28 +82,40 @@ def train(
 
 
 def _prepare(
-    data: DataSet, options: TrainOptions, out: Path, model: Any, optimizer: Any, resume: bool
-) -> tuple[Epoch, ...]:
+    data: DataSet,
+    options: TrainOptions,
+    out: Path,
+    model: Any,
+    optimizer: Any,
+    resume: bool,
+    start: Path | None,
+) -> tuple[tuple[Epoch, ...], str | None]:
     """Make `out` ready; what has been trained already, put into `model` and `optimizer`."""
     last = out / LAST
-    if not resume:
-        if last.exists():
-            raise InputError(
-                f"{out}: has a training in it already", hint="--resume goes on with it"
-            )
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{out}: cannot be written: {error.strerror}") from error
-        return ()
-    said, weights, state = checkpoint.load_all(last)
+    if not resume and last.exists():
+        raise InputError(f"{out}: has a training in it already", hint="--resume goes on with it")
+    source = last if resume else start
+    if source is None:
+        _make(out)
+        return (), None
+    said, weights, state = checkpoint.load_all(source)
     if said.arch != options.arch:
-        raise InputError(f"{last}: is of {said.arch}, not of {options.arch}")
+        raise InputError(f"{source}: is of {said.arch}, not of {options.arch}")
     if said.classes != data.classes:
-        raise InputError(f"{last}: was trained on other classes: {', '.join(said.classes)}")
-    checkpoint.restore(last, model, weights)
+        raise InputError(f"{source}: was trained on other classes: {', '.join(said.classes)}")
+    checkpoint.restore(source, model, weights)
+    if not resume:
+        _make(out)
+        return (), said.title
     optimizer.load_state_dict(state)
-    return said.history
+    return said.history, said.started_from
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror}") from error
 
 
 def _tensors(module: Any, samples: tuple[Sample, ...], size: int) -> tuple[Any, Any]:
@@ -180,7 +194,9 @@ def _is_stale(history: tuple[Epoch, ...], best: Epoch | None, patience: int) -> 
     return bool(patience and best is not None and len(history) - best.number >= patience)
 
 
-def _said(data: DataSet, options: TrainOptions, history: tuple[Epoch, ...]) -> Checkpoint:
+def _said(
+    data: DataSet, options: TrainOptions, history: tuple[Epoch, ...], started_from: str | None
+) -> Checkpoint:
     return Checkpoint(
         arch=options.arch,
         classes=data.classes,
@@ -189,6 +205,7 @@ def _said(data: DataSet, options: TrainOptions, history: tuple[Epoch, ...]) -> C
         is_synthetic=data.is_synthetic,
         options=options,
         history=history,
+        started_from=started_from,
     )
 
 
