@@ -101,9 +101,8 @@ def test_a_slower_model_is_told_in_the_summary_and_fails_the_job(
     assert ran.failed == "Judge"
     assert "::error::slower or broken beside the baseline" in ran.log
     assert ran.summary.startswith("<!-- qbench host -->\n### ")
-    assert "1 slower" in ran.summary
-    assert "net" in ran.summary
-    assert "new" in ran.summary
+    assert "**1 slower** (`candidate` beside `baseline`, p50)" in ran.summary
+    assert "| `new fp32` |" in ran.summary
     folder = Path(ran.outputs["measure"]["folder"])
     assert (folder / "comment.md").read_text() == ran.summary
     assert (folder / "report.html").read_text().startswith("<!doctype html>")
