@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -37,19 +38,24 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option("--per-channel/--per-tensor", default=True, help="Scales of weights.")
 @range_option
+@click.option(
+    "--with",
+    "quantizer",
+    type=click.Choice(["litert-quantizer", "tflite-converter"]),
+    default="litert-quantizer",
+    show_default=True,
+    help="tflite-converter: TensorFlow's, in an environment of its own (`qbench env`).",
+)
+@click.option("--cross-check", is_flag=True, help="Quantize with the other too, and compare both.")
 @click.option("--out", type=_PATH, help="A folder. Default: the model's.")
 @options.json_flag
 def quantize(
     model: Path,
-    schemes: tuple[str, ...],
     representative: Path | None,
-    images: int,
-    seed: int,
-    io: str,
-    per_channel: bool,
-    input_range: tuple[float, float],
+    cross_check: bool,
     out: Path | None,
     as_json: bool,
+    **asked: Any,
 ) -> None:
     """Quantize MODEL, an fp32 .tflite, with min / max calibration. Needs the extra `quantize`.
 
@@ -58,6 +64,5 @@ def quantize(
     """
     from qbench.cli import quantizing
 
-    asked = quantizing.asked(schemes, io, images, seed, per_channel, input_range)
-    made = quantizing.perform(model, asked, representative, out)
+    made = quantizing.perform(model, quantizing.choose(**asked), representative, out, cross_check)
     quantizing.tell(made, as_json)

@@ -18,6 +18,13 @@ class Io(StrEnum):
     FLOAT = "float"
 
 
+class Quantizer(StrEnum):
+    """Whose work it is. TFLiteConverter is the second opinion: it needs TensorFlow."""
+
+    LITERT_QUANTIZER = "litert-quantizer"
+    TFLITE_CONVERTER = "tflite-converter"
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """`io`, `images` and `seed` (which images) matter for int8 only. `images`: at most so many
     calibrate. `per_channel`: a scale for each output channel of a weight, or one for all."""
@@ -28,3 +35,4 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     per_channel: bool = True
     input_range: InputRange = InputRange()
+    quantizer: Quantizer = Quantizer.LITERT_QUANTIZER

@@ -15,11 +15,8 @@ from qbench import __version__, modelfile
 from qbench.errors import InputError, MissingExtraError, ModelFileError
 from qbench.models import file_name
 from qbench.pipeline.classifier import image_shape, refuse_nan
-from qbench.pipeline.quantization import calibration, integer, recipes, unsigned
-from qbench.pipeline.quantization.large_kernels import in_slices
-from qbench.pipeline.quantization.options import Io, Options
-from qbench.pipeline.quantization.signature import with_signature
-from qbench.pipeline.quiet import quiet
+from qbench.pipeline.quantization import by_converter, by_quantizer, calibration, integer
+from qbench.pipeline.quantization.options import Options, Quantizer
 from qbench.pipeline.tflite_file import provenance, put, sign
 from qbench.records import ModelInfo, Precision
 
@@ -30,6 +27,7 @@ class Quantized(msgspec.Struct, frozen=True):
     path: str
     sidecar: str
     scheme: Precision
+    quantizer: Quantizer
     file_bytes: int
     source_bytes: int
     calibration_images: int
@@ -56,7 +54,8 @@ def check(model: Path, options: Sequence[Options], pictures: Sequence[Path]) -> 
                 f"{model}: int8 needs images that tell the range of its activations",
                 hint="--representative FOLDER (of a data set: its val/ is used)",
             )
-    if any(o.scheme is not Precision.FP32 for o in options):
+    ours = Quantizer.LITERT_QUANTIZER
+    if any(o.scheme is not Precision.FP32 and o.quantizer is ours for o in options):
         try:
             import litert_quantizer  # noqa: F401
         except ModuleNotFoundError:
@@ -75,10 +74,12 @@ def quantize(
     pictures: Sequence[Path],
     out: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Quantized:
     """Write `model` to `out` in `options.scheme`, and `out` + .json; both whole or not at all.
 
-    The same model, options, pictures and quantizer give the same bytes. Raises what `check` does;
+    The same model, options, pictures and quantizer give the same bytes. `say` is told what
+    TFLiteConverter's environment is at. Raises what `check` does;
     InputError when `out` is `model` or cannot be written; ModelFileError when an operator of an
     int8 model stayed float (its name is told) or the result is not what was asked for.
     """
@@ -89,9 +90,13 @@ def quantize(
     chosen: tuple[Path, ...] = ()
     if options.scheme is Precision.INT8:
         chosen = calibration.choose(pictures, options.images, options.seed)
+    tools: dict[str, str] = {}
     if options.scheme is not Precision.FP32:
-        content = _quantized(content, info, options, chosen, progress)
-    told = _provenance(model, info, options, chosen)
+        if options.quantizer is Quantizer.TFLITE_CONVERTER:
+            content, tools = by_converter.quantized(model, options, chosen, say)
+        else:
+            content, tools = by_quantizer.quantized(content, info, options, chosen, progress)
+    told = _provenance(model, info, options, chosen, tools)
     description = f"{told['network']} {options.scheme}: {told['weights']}"
     signed = sign(content, f"{description}; made by qbench quantize", told)
     put(out, signed, options.scheme, partial(_prove, options))
@@ -105,42 +110,11 @@ def quantize(
         str(out),
         str(sidecar),
         options.scheme,
+        options.quantizer,
         out.stat().st_size,
         info.file_bytes,
         len(chosen),
     )
-
-
-def _quantized(
-    content: bytes,
-    info: ModelInfo,
-    options: Options,
-    pictures: Sequence[Path],
-    progress: Callable[[int, int], None],
-) -> bytes:
-    content = with_signature(content)
-    with quiet():
-        from litert_quantizer.quantizer import Quantizer
-
-        recipe = recipes.recipe(options)
-        quantizer = Quantizer(content)
-        quantizer.load_quantization_recipe(recipe)
-    seen = None
-    if quantizer.need_calibration:
-        scale = options.input_range
-        seen = calibration.ranges(content, recipe, pictures, image_shape(info), scale, progress)
-    with quiet():
-        try:
-            with in_slices():
-                done = quantizer.quantize(seen, enable_progress_report=False).quantized_model
-        except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
-            raise ModelFileError(
-                f"{info.path}: litert-quantizer cannot make it {options.scheme}: {error}"
-            ) from error
-    made = bytes(done)
-    if options.scheme is Precision.INT8 and options.io is Io.UINT8:
-        made = unsigned.with_unsigned_ends(made)
-    return made
 
 
 def _prove(options: Options, info: ModelInfo, name: str) -> None:
@@ -148,16 +122,18 @@ def _prove(options: Options, info: ModelInfo, name: str) -> None:
         integer.prove(info, name, options.io)
     if info.precision is not options.scheme:
         raise ModelFileError(
-            f"{name}: litert-quantizer was asked for {options.scheme} and gave {info.precision}",
+            f"{name}: {options.quantizer} was asked for {options.scheme} and gave {info.precision}",
             hint="it knows no such form of the model's operators",
         )
 
 
 def _provenance(
-    model: Path, info: ModelInfo, options: Options, pictures: Sequence[Path]
+    model: Path,
+    info: ModelInfo,
+    options: Options,
+    pictures: Sequence[Path],
+    tools: dict[str, str],
 ) -> dict[str, Any]:
-    from importlib import metadata
-
     digest = hashlib.sha256()
     for path in pictures:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -180,11 +156,7 @@ def _provenance(
             "sha256": digest.hexdigest() if pictures else None,
             "method": "min / max" if pictures else None,
         },
-        "tools": {
-            name: metadata.version(name)
-            for name in ("litert-quantizer", "ai-edge-litert", "numpy")
-            if options.scheme is not Precision.FP32
-        },
+        "tools": tools,
     }
 
 
