@@ -15,9 +15,10 @@ from qbench import cli, modelfile, models
 from qbench.errors import InputError, ModelFileError
 from qbench.pipeline.classifier import Classifier
 from qbench.pipeline.data import pictures
-from qbench.pipeline.quantization import Io, Options, output_path, quantize
+from qbench.pipeline.quantization import Io, Options, Quantizer, output_path, quantize, rebuilding
 from qbench.pipeline.quantization.calibration import choose
 from qbench.pipeline.quantization.large_kernels import in_slices
+from qbench.pipeline.quantization.second_opinion import cross_check
 from qbench.pipeline.quantization.unsigned import with_unsigned_ends
 from qbench.pipeline.speckle import speckle_images
 from qbench.pipeline.tflite_file import provenance, sign
@@ -248,6 +249,46 @@ def test_a_damaged_picture_is_named(tmp_path: Path, images: tuple[Path, ...]) ->
 def test_names_follow_the_scheme() -> None:
     assert output_path(Path("a/net-fp32.tflite"), P.INT8, None) == Path("a/net-int8.tflite")
     assert output_path(Path("a/net.tflite"), P.FP16, Path("b")) == Path("b/net-fp16.tflite")
+
+
+# The second opinion
+
+
+def test_an_operator_that_tensorflow_cannot_be_handed_is_named(tmp_path: Path) -> None:
+    info = modelfile.read(classifiers.brightness(tmp_path / "m-fp32.tflite", extra="FLOOR"))
+    with pytest.raises(
+        ModelFileError, match=r"FLOOR \(operator 1\) cannot be handed to TensorFlow"
+    ):
+        rebuilding.function(None, info, lambda index: None)
+
+
+@pytest.mark.heavy  # TensorFlow starts four times
+def test_tflite_converter_gives_what_it_is_asked_for_and_agrees_with_the_quantizer(
+    tmp_path: Path, images: tuple[Path, ...]
+) -> None:
+    pytest.importorskip("tensorflow", reason="not installed: tensorflow-cpu (extra convert)")
+    for scheme, io in ((P.DYNAMIC, Io.INT8), (P.FP16, Io.INT8), (P.INT8, Io.UINT8)):
+        options = Options(scheme=scheme, io=io, quantizer=Quantizer.TFLITE_CONVERTER)
+        made = quantize(SMALL, options, images, tmp_path / f"{scheme}.tflite")
+        info = modelfile.read(Path(made.path))
+        assert info.precision is scheme
+        assert "tensorflow" in json.loads(Path(made.sidecar).read_text())["tools"]
+        if scheme is P.INT8:
+            assert info.io_dtypes == ("uint8",)
+            ours = quantize(SMALL, Options(scheme=scheme), images, tmp_path / "ours.tflite")
+            both = cross_check(SMALL, ours, Options(scheme=scheme), images, lambda text: None)
+            assert both.agreement_ratio == 1
+            assert both.error < 3 * both.other_error + 0.01
+
+
+def test_comparing_both_without_images_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = classifiers.brightness(tmp_path / "net-fp32.tflite")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["quantize", str(model), "--scheme", "fp16", "--cross-check"])
+    assert ended.value.code == 2
+    assert "--cross-check needs images" in capsys.readouterr().err
 
 
 # qbench quantize
