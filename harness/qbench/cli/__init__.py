@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("run", "run", "Measure and simulate models; the main job."),
     "show": ("show", "show", "Print the results of a session."),
     "compare": ("compare", "compare", "Faster, slower, the same, or how many more runs tell."),
+    "history": ("history", "history", "How latencies went over all sessions, and their steps."),
     "report": ("report", "report", "Write a page about sessions, or tables for other tools."),
     "resume": ("resume", "resume", "Perform the runs that an interrupted session still lacks."),
     "reread": ("reread", "reread", "Rebuild a session's records from its raw output."),

@@ -60,10 +60,22 @@ def compare(
     agree, else p50. Raises StoreError when nothing can be paired."""
     theirs = sources.find(baseline, scratch)
     ours = sources.find(candidate, scratch, other=theirs)
+    return compare_sources(theirs, ours, margin_ratio=margin_ratio, metric=metric, across=across)
+
+
+def compare_sources(
+    theirs: Source,
+    ours: Source,
+    *,
+    margin_ratio: float,
+    metric: Metric | None = None,
+    across: Collection[Aspect] = (),
+) -> Comparison:
+    """The same for a baseline and a candidate that are found already."""
     matched = stats.match(theirs.cases(), ours.cases())
     if not matched.pairs:
         raise StoreError(
-            f"{baseline} and {candidate} have no case in common",
+            f"{theirs.info.asked} and {ours.info.asked} have no case in common",
             hint="choose cases by a pattern on their ids, such as SESSION:*-t4@*",
         )
     metric = metric or _metric(theirs, ours)

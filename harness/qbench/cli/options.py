@@ -16,6 +16,14 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 json_flag = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else."
 )
+results_option = click.option(
+    "--results",
+    "-r",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="The folder that holds the sessions' folders.",
+)
 session_argument = click.argument("session", type=click.Path(path_type=Path))
 device_option = click.option(
     "--device",

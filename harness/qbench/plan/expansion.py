@@ -84,7 +84,7 @@ def expand(
         protocol=protocol.name,
         seed=seed,
         cases=tuple(cases),
-        runs=_runs(cases, protocol.repetitions),
+        runs=in_turn(cases, protocol.repetitions),
         budgets=tuple(budgets),
         metric=protocol.metric,
     )
@@ -97,7 +97,8 @@ def restrict(plan: Plan, cases: Sequence[Case]) -> Plan:
     return msgspec.structs.replace(plan, cases=tuple(cases), runs=runs)
 
 
-def _runs(cases: Sequence[Case], repetitions: int) -> tuple[PlannedRun, ...]:
+def in_turn(cases: Sequence[Case], repetitions: int) -> tuple[PlannedRun, ...]:
+    """The runs of those cases in the order that `expand` gives them."""
     places = dict.fromkeys((case.device, case.origin) for case in cases)
     order: list[tuple[str, int]] = []
     for place in sorted(places, key=lambda place: place[1] is not Origin.SIMULATED):

@@ -1,0 +1,116 @@
+"""All runs of a folder of sessions as one DuckDB table, `runs`: in memory, nothing is written.
+
+Compacted sessions are read from their Parquet, the others from their records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
+
+from qbench.errors import StoreError
+from qbench.history import compact
+from qbench.history.rows import column_types, rows_of
+from qbench.store import Session
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_MEMORY = "600MB"  # DuckDB's own; what Python holds comes on top
+
+
+class Database(NamedTuple):
+    """`files`: all that `runs` is read from. `loose`: sessions that are not compacted, and
+    `loose_runs` the runs in them."""
+
+    connection: DuckDBPyConnection
+    files: tuple[Path, ...]
+    sessions: int
+    loose: int
+    loose_runs: int
+
+
+@contextmanager
+def opened(
+    root: Path, on_loose: Callable[[int, int], None] = lambda done, total: None
+) -> Iterator[Database]:
+    """`on_loose(done, total)` is told after each session that had to be read from its records.
+
+    Raises StoreError when the folder, or a session in it, cannot be read, or when it has no runs.
+    """
+    import duckdb
+
+    every = compact.sessions(root)
+    packed, loose = _split(every)
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": _MEMORY,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "python_enable_replacements": False,  # else SQL reads variables of this process
+    }
+    with (
+        TemporaryDirectory(prefix="qbench-history-") as scratch,
+        duckdb.connect(config=settings) as connection,
+    ):
+        lines = Path(scratch).resolve() / "rows.jsonl"
+        lines.touch()
+        runs = 0
+        for done, session in enumerate(loose, 1):
+            rows = rows_of(session)
+            compact.write_lines(rows, lines)
+            runs += len(rows)
+            on_loose(done, len(loose))
+        if not packed and not runs:
+            raise StoreError(
+                f"{root}: no runs in {len(every)} sessions",
+                hint="`qbench run` makes sessions; --results names another folder of them",
+            )
+        connection.execute(f"CREATE VIEW runs AS {_select(packed, lines, runs)}")
+        files = (*packed, *([lines] if runs else []))
+        yield Database(connection, files, len(every), len(loose), runs)
+
+
+def quoted(text: str) -> str:
+    """As an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def listed(paths: Sequence[str]) -> str:
+    """As an SQL list of strings."""
+    return "[" + ", ".join(map(quoted, paths)) + "]"
+
+
+def _split(every: Sequence[Session]) -> tuple[list[Path], list[Session]]:
+    packed, loose = [], []
+    for session in every:
+        stamp = compact.stamp(session)
+        if stamp is None:
+            continue
+        path = compact.target(session, stamp)
+        if path.is_file():
+            packed.append(path.resolve())
+        else:
+            loose.append(session)
+    return packed, loose
+
+
+def _select(packed: Sequence[Path], lines: Path, loose_runs: int) -> str:
+    parts = []
+    if packed:
+        plain = listed([_literally(str(path)) for path in packed])
+        parts.append(f"SELECT * FROM read_parquet({plain})")
+    if loose_runs:
+        columns = ", ".join(f"{name}: {quoted(kind)}" for name, kind in column_types().items())
+        parts.append(
+            f"SELECT * FROM read_json({quoted(str(lines))}, format = 'newline_delimited', "
+            f"columns = {{{columns}}}, maximum_object_size = {1 << 26})"
+        )
+    return " UNION ALL ".join(parts)
+
+
+def _literally(path: str) -> str:
+    """DuckDB takes names for patterns."""
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in path)
