@@ -100,7 +100,7 @@ class Ends:
         main = info.main
         self.shape = image_shape(info)
         self.classes = classes(info)
-        self.precision = info.precision
+        self.path, self.precision = info.path, info.precision
         self.taken, self.given = main.tensors[main.inputs[0]], main.tensors[main.outputs[0]]
         self._scale = scale
         self._gives_probabilities = gives_probabilities(info)
@@ -156,8 +156,9 @@ def real(values: NDArray[Any], details: Any) -> NDArray[Any]:
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     import numpy as np
 
-    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+    with np.errstate(invalid="ignore"):  # of infinite scores NaN, which who asked looks for
+        powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def image_shape(info: ModelInfo) -> ImageShape:

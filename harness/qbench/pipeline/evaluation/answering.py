@@ -4,13 +4,14 @@ come."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbench import modelfile
-from qbench.errors import InputError
+from qbench.errors import InputError, ModelFileError
 from qbench.models import PRECISIONS
 from qbench.pipeline.classifier import Classifier, InputRange, classes, image_shape
 from qbench.pipeline.data import DataSet, Sample, images
@@ -77,7 +78,8 @@ def answers(
     """What each of `subjects` answers to each of `samples`, in their order.
 
     Images are decoded where they are used, so memory does not grow with their number. Raises
-    InputError for an image that cannot be read, RunnerError for a model that cannot be run.
+    InputError for an image that cannot be read, RunnerError for a model that cannot be run,
+    ModelFileError for one that answers with NaN.
     """
     pieces = [tuple(samples[at : at + _PIECE]) for at in range(0, len(samples), _PIECE)]
     todo: list[_Task] = [(s.path, scale, piece) for s in subjects for piece in pieces]
@@ -99,9 +101,21 @@ def _answer(task: _Task) -> list[Answer]:
     for sample in samples:
         image = images.read(Path(sample.path), shape.height, shape.width, shape.channels)
         raw, took_us = model.raw(image)
-        row = tuple(map(float, model.probabilities(raw)))
-        given.append(Answer(sample.path, sample.label, row, took_us, raw))
+        given.append(to_answer(path, sample, raw, model.probabilities(raw), took_us))
     return given
+
+
+def to_answer(
+    path: str, sample: Sample, raw: bytes, row: Iterable[float], took_us: int | None
+) -> Answer:
+    """Raises ModelFileError for scores that are no numbers: a class would be told all the same."""
+    probabilities = tuple(map(float, row))
+    if not all(map(math.isfinite, probabilities)):
+        raise ModelFileError(
+            f"{path}: its answer to {sample.path} is NaN or infinite",
+            hint="weights are broken or activations overflow: train or convert it again",
+        )
+    return Answer(sample.path, sample.label, probabilities, took_us, raw)
 
 
 @lru_cache(maxsize=1)  # one: models come in order, and twelve at once would fill the memory

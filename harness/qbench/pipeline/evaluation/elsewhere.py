@@ -12,7 +12,7 @@ from qbench import modelfile
 from qbench.errors import InputError, RunnerOutputError
 from qbench.pipeline.classifier import Ends, InputRange
 from qbench.pipeline.data import Sample, images
-from qbench.pipeline.evaluation.answering import CHECKPOINT
+from qbench.pipeline.evaluation.answering import CHECKPOINT, to_answer
 from qbench.pipeline.evaluation.grading import share
 from qbench.pipeline.evaluation.records import Answer, Match, Subject
 
@@ -60,7 +60,7 @@ def packs(ends: Ends, samples: Sequence[Sample], folder: Path) -> Iterator[Pack]
 
 def told(ends: Ends, pack: Pack, raw: Sequence[bytes]) -> list[Answer]:
     """What was answered to `pack`. Raises RunnerOutputError for another number of answers, or of
-    bytes in one."""
+    bytes in one; ModelFileError as `to_answer`."""
     if len(raw) != len(pack.samples):
         raise RunnerOutputError(f"{len(raw)} answers to {len(pack.samples)} images")
     answers = []
@@ -69,8 +69,7 @@ def told(ends: Ends, pack: Pack, raw: Sequence[bytes]) -> list[Answer]:
             raise RunnerOutputError(
                 f"{sample.path}: an answer of {len(content)} bytes, not {ends.given.nbytes}"
             )
-        row = tuple(map(float, ends.probabilities(content)))
-        answers.append(Answer(sample.path, sample.label, row, None, content))
+        answers.append(to_answer(ends.path, sample, content, ends.probabilities(content), None))
     return answers
 
 

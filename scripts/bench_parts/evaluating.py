@@ -1,0 +1,107 @@
+"""How much faster two processes evaluate than one.
+
+scripts/bench_parts/evaluating.py [--quick]
+
+`qbench evaluate` of 200 made-up images of 224x224 on 12 models (the four forms of the built-in
+smallcnn under three names), as a user starts it: imports, children and all. One process and two, in
+turn. Beside it what this machine can give at all: two commands of one process each at the same
+time, which share nothing. Exits with 1 when two processes are less than 1.8 times as fast (median
+of the pairs), answer otherwise than one, or when a process takes more than 1 GB.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "harness")]
+
+LEAST_RATIO = 1.8
+MOST_BYTES = 1_000_000_000
+NETWORKS = ("a", "b", "c")
+
+
+def make(folder: Path, images: int) -> None:
+    """`folder`/data and 12 files in `folder`/models, each of other bytes than its twins."""
+    from qbench import models
+    from qbench.pipeline.data import synthetic
+    from qbench.pipeline.tflite_file import sign
+
+    counts = {"train": 2, "val": 2, "test": images}
+    synthetic.write(folder / "data", 0, counts, jobs=2)
+    (folder / "models").mkdir()
+    for network in NETWORKS:
+        for model in models.builtin():
+            content = sign(model.path.read_bytes(), network, {"network": network})
+            (folder / "models" / f"{network}-{model.precision}.tflite").write_bytes(content)
+
+
+def command(folder: Path, jobs: int) -> list[str]:
+    where = [str(folder / "models"), "--data", str(folder / "data")]
+    return [sys.executable, "-m", "qbench", "evaluate", *where, "--jobs", str(jobs), "--json"]
+
+
+def told(text: str) -> list[object]:
+    """What was answered, without how long it took."""
+    grades: list[dict[str, object]] = json.loads(text)["grades"]
+    return [{k: v for k, v in grade.items() if k != "latency_us"} for grade in grades]
+
+
+def cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def evaluate(folder: Path, jobs: int) -> tuple[float, float, list[object]]:
+    """Seconds on the clock, and of processors; the grades."""
+    began_s, before_s = time.perf_counter(), cpu_s()
+    done = subprocess.run(command(folder, jobs), capture_output=True, text=True, check=True)
+    return time.perf_counter() - began_s, cpu_s() - before_s, told(done.stdout)
+
+
+def capacity_s(folder: Path) -> float:
+    """Two commands of one process each, at the same time."""
+    began_s = time.perf_counter()
+    both = [subprocess.Popen(command(folder, 1), stdout=subprocess.DEVNULL) for _ in range(2)]
+    for one in both:
+        one.wait()
+    return time.perf_counter() - began_s
+
+
+def main() -> int:
+    images, rounds = (40, 1) if "--quick" in sys.argv else (200, 3)
+    folder = Path(tempfile.mkdtemp(prefix="qbench-bench-"))
+    ratios, same = [], True
+    try:
+        make(folder, images)
+        print(f"{images} SYNTHETIC images x {4 * len(NETWORKS)} models")
+        for _ in range(rounds):
+            alone_s, alone_cpu_s, one = evaluate(folder, 1)
+            both_s, both_cpu_s, two = evaluate(folder, 2)
+            ratios.append(alone_s / both_s)
+            same = same and one == two
+            print(
+                f"1 process {alone_s:6.1f} s (CPU {alone_cpu_s:.1f} s)   "
+                f"2 processes {both_s:6.1f} s (CPU {both_cpu_s:.1f} s)   x {ratios[-1]:.2f}",
+                flush=True,
+            )
+        possible = 2 * alone_s / capacity_s(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    peak_bytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    ratio = statistics.median(ratios)
+    print(f"median x {ratio:.2f} (at least {LEAST_RATIO}); two separate commands x {possible:.2f}")
+    print(f"largest process {peak_bytes / 1e6:.0f} MB; the same grades: {'yes' if same else 'NO'}")
+    return 0 if ratio >= LEAST_RATIO and same and peak_bytes <= MOST_BYTES else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
