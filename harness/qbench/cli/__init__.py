@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "show": ("show", "show", "Print the results of a session."),
     "compare": ("compare", "compare", "Faster, slower, the same, or how many more runs tell."),
     "history": ("history", "history", "How latencies went over all sessions, and their steps."),
+    "sql": ("sql", "sql", "Ask a question in SQL about the runs of all sessions."),
     "report": ("report", "report", "Write a page about sessions, or tables for other tools."),
     "resume": ("resume", "resume", "Perform the runs that an interrupted session still lacks."),
     "reread": ("reread", "reread", "Rebuild a session's records from its raw output."),

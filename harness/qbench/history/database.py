@@ -45,15 +45,9 @@ def opened(
 
     every = compact.sessions(root)
     packed, loose = _split(every)
-    settings: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": _MEMORY,
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-        "python_enable_replacements": False,  # else SQL reads variables of this process
-    }
     with (
         TemporaryDirectory(prefix="qbench-history-") as scratch,
-        duckdb.connect(config=settings) as connection,
+        duckdb.connect(config=_settings(scratch)) as connection,
     ):
         lines = Path(scratch).resolve() / "rows.jsonl"
         lines.touch()
@@ -71,6 +65,16 @@ def opened(
         connection.execute(f"CREATE VIEW runs AS {_select(packed, lines, runs)}")
         files = (*packed, *([lines] if runs else []))
         yield Database(connection, files, len(every), len(loose), runs)
+
+
+def _settings(scratch: str) -> dict[str, str | bool | int | float | list[str]]:
+    return {
+        "memory_limit": _MEMORY,
+        "temp_directory": scratch,  # by default a folder in the user's
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "python_enable_replacements": False,  # else SQL reads variables of this process
+    }
 
 
 def quoted(text: str) -> str:
