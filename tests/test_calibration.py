@@ -21,7 +21,7 @@ from qbench.cli import group as qbench
 from qbench.errors import InputError, ProfileError
 from qbench.records import Case, Delegate, DeviceInfo, Origin, RawOutput, Tier
 from qbench.simulator import Oracle
-from qbench.simulator.calibration import document, fit, make, measure, singles, solve
+from qbench.simulator.calibration import document, fit, heat, make, measure, singles, solve
 from qbench.simulator.calibration.document import Answer, Calibration
 from qbench.simulator.calibration.journal import Journal
 from qbench.simulator.calibration.measure import Question
@@ -383,6 +383,44 @@ def test_the_newest_calibration_of_the_device_is_found_and_no_other(
     assert document.find("known", "f").calibration == calibration
     assert document.find("known", "nobody").calibration is None
     assert document.find("kno", None) == document.Found(None, None)
+
+
+def test_a_file_from_before_the_step_test_is_read_and_says_that_there_is_none(
+    tmp_path: Path, calibration: Calibration
+) -> None:
+    old = msgspec.to_builtins(calibration) | {"schema_version": 1}
+    del old["step_test"], old["step_test_remark"]
+    path = tmp_path / "old.json"
+    path.write_bytes(msgspec.json.encode(old))
+    found = document.load(path)
+    assert found.step_test is None
+    assert found.step_test_remark == heat.NOT_DONE
+
+
+def test_a_step_test_of_the_calibration_is_what_sustained_load_rests_on(
+    calibration: Calibration,
+) -> None:
+    profile = profiles.load("sd865")
+    assert profile.thermal is not None
+    found = heat.StepTest(
+        chip_c_per_w=4.0,
+        chip_j_per_c=1.0,
+        skin_c_per_w=3.0,
+        skin_j_per_c=60.0,
+        ambient_c=24.0,
+        sigma_ratio={},
+        rms_c=0.3,
+        looks=900,
+        duration_s=600,
+        power_basis="watts of the battery",
+    )
+    with_it = msgspec.structs.replace(calibration, profile="sd865", step_test=found)
+    taken = Oracle(profile, calibration=with_it).profile.thermal
+    assert taken is not None
+    assert (taken.chip_c_per_w, taken.skin_j_per_c) == (4.0, 60.0)
+    assert taken.basis.startswith("two nodes fitted to 10 min of a known device within 0.3 C")
+    without = msgspec.structs.replace(with_it, step_test=None)
+    assert Oracle(profile, calibration=without).profile.thermal == profile.thermal
 
 
 @pytest.mark.parametrize(

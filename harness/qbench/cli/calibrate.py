@@ -44,6 +44,13 @@ from qbench.cli import options
     type=click.Path(path_type=Path, dir_okay=False),
     help="Default: where predictions look for it.",
 )
+@click.option(
+    "--thermal-step",
+    "step_test_min",
+    type=click.FloatRange(0.2, 60),
+    metavar="MINUTES",
+    help="Also heat the device for so long, and fit its two thermal nodes (10 tell enough).",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be measured and how long; no more.")
 @click.option("--resume", is_flag=True, help="Go on with a calibration that was interrupted.")
 @options.json_flag

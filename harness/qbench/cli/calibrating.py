@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
-from qbench import profiles, thiscpu
 from qbench.backend import Backend
-from qbench.cli import backends, hardware
+from qbench.cli import backends, calibrated_device, hardware, heating
+from qbench.cli.calibrated_device import Target
 from qbench.clock import Clock, SystemClock
-from qbench.errors import PlanError, ProfileError
-from qbench.records import DeviceInfo, DeviceProfile, Origin, PlannedRun, SessionInfo
+from qbench.records import Origin
 from qbench.report.calibration import GroupSummary, Made, Plan
-from qbench.simulator.calibration import document, make, measure, plausible
+from qbench.simulator.calibration import document, heat, make, measure, plausible
 from qbench.simulator.calibration.document import Answer, Calibration, Group
 from qbench.simulator.calibration.journal import Journal
 from qbench.simulator.calibration.measure import Question
 from qbench.simulator.kernels import Dtype
 from qbench.simulator.predict import tier_of
-from qbench.store import SCHEMA_VERSION
 
+_UNSURE_RATIO = 0.2
 _ROUNDS = 2
 """How often what was contended is asked again. An attached device works through its list once."""
 
@@ -42,16 +39,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     budget_s: float
     out: Path | None
     resume: bool
-
-
-class _Target(msgspec.Struct, frozen=True):
-    """The device, what prices are for, and where they go. `serial` None: this machine."""
-
-    profile: DeviceProfile
-    fingerprint: str
-    path: Path
-    serial: str | None
-    info: DeviceInfo
+    step_test_min: float | None = None
 
 
 def plan(wanted: Wanted) -> Plan:
@@ -66,6 +54,7 @@ def plan(wanted: Wanted) -> Plan:
         networks=len({(q.name, q.dtype, q.threads) for q in asked if q.is_network}),
         runs=len(measure.schedule(asked)),
         expected_s=round(measure.expected_s(asked)),
+        step_test_s=None if wanted.step_test_min is None else round(wanted.step_test_min * 60),
         budget_s=wanted.budget_s,
     )
 
@@ -73,7 +62,8 @@ def plan(wanted: Wanted) -> Plan:
 def perform(wanted: Wanted) -> tuple[Calibration, Path]:
     """Measure, fit and write. Raises what backends raise, ProfileError when the answers make no
     calibration (the journal stays), InputError for a journal that is in the way."""
-    target, clock = _target(wanted), SystemClock()
+    target = _target(wanted)
+    clock = SystemClock()
     asked = _questions(wanted)
     with tempfile.TemporaryDirectory(prefix="qbench-") as name:
         folder = Path(name)
@@ -100,24 +90,26 @@ def perform(wanted: Wanted) -> tuple[Calibration, Path]:
             )
     made = make.make(
         found,
-        _with_cores_that_ran(target),
+        target.with_cores_that_ran(),
         target.info,
         target.fingerprint,
         clock.utc_now().isoformat(timespec="seconds"),
     )
     # Clocks are those of the device, also where its cores are lent.
     made = msgspec.structs.replace(made, max_khz=plausible.fastest_khz(target.profile))
+    if wanted.step_test_min is not None:
+        made = heating.with_step_test(made, target, clock, wanted.step_test_min)
     document.save(made, target.path)
     journal.end()
     return made, target.path
 
 
-def _with_cores_that_ran(target: _Target) -> DeviceProfile:
-    """The device's profile; of a virtual one with this machine's cores, which do its work: their
-    tiles, caches and peaks."""
-    if target.info.origin is not Origin.EMULATED:
-        return target.profile
-    return msgspec.structs.replace(target.profile, cpu=profiles.load(profiles.HOST).cpu)
+def _target(wanted: Wanted) -> Target:
+    """Raises as `calibrated_device.find`, and for a step test that the device cannot be asked."""
+    target = calibrated_device.find(wanted.device, wanted.profile, wanted.out)
+    if wanted.step_test_min is not None:
+        heating.refuse_impossible(target)
+    return target
 
 
 def _questions(wanted: Wanted) -> list[Question]:
@@ -130,42 +122,9 @@ def _questions(wanted: Wanted) -> list[Question]:
     )
 
 
-def _target(wanted: Wanted) -> _Target:
-    """Raises ProfileError, PlanError (no such device to measure), DeviceError."""
-    if wanted.device == hardware.HOST:
-        profile = profiles.load(wanted.profile or profiles.HOST)
-        if profile.name != profiles.HOST:
-            raise PlanError(
-                f"{profile.name}: this machine is not such a device",
-                hint="leave --profile out, or name an attached device with --device",
-            )
-        info = backends.of_this_machine((hardware.HOST, Origin.HOST), SystemClock()).describe()
-        fingerprint = thiscpu.fingerprint()
-        path = wanted.out or _default_path(profile, fingerprint)
-        return _Target(profile, fingerprint, path, None, info)
-    place = hardware.find(wanted.device, (), required=True)
-    if len(place.attached) != 1:
-        raise PlanError(f"{wanted.device}: {len(place.attached)} devices fit, and one is needed")
-    attached = place.attached[0]
-    info = attached.identity.info
-    profile = profiles.load(wanted.profile) if wanted.profile else attached.identity.profile
-    if wanted.profile is None and not attached.identity.is_known:
-        raise ProfileError(
-            f"{attached.serial}: no profile fits this device",
-            hint="write one (device_profiles/README.md) and name it with --profile",
-        )
-    fingerprint = f"{info.origin.value}; {info.soc}; {info.fingerprint}"
-    path = wanted.out or _default_path(profile, fingerprint)
-    return _Target(profile, fingerprint, path, attached.serial, info)
-
-
-def _default_path(profile: DeviceProfile, fingerprint: str) -> Path:
-    return document.user_folder() / document.file_name(profile.name, fingerprint)
-
-
 @contextmanager
 def _backend(
-    target: _Target,
+    target: Target,
     clock: Clock,
     folder: Path,
     asked: Sequence[Question],
@@ -183,25 +142,14 @@ def _backend(
         yield backend, known, journal
 
 
-def _attached(target: _Target, clock: Clock, folder: Path, asked: Sequence[Question]) -> Backend:
+def _attached(target: Target, clock: Clock, folder: Path, asked: Sequence[Question]) -> Backend:
     """A device is told of all runs at once, so all models are written first."""
     models = measure.Models()
-    runs = []
+    cases = []
     for number, question in enumerate(measure.schedule(asked)):
         model = models.write(question, folder)
-        case = measure.case_of(question, number, model.path, target.info.origin)
-        runs.append((PlannedRun(number, case.case_id, 0), case))
-    info = SessionInfo(
-        schema_version=SCHEMA_VERSION,
-        session_id=uuid.uuid4().hex,
-        name="calibrate",
-        created_at=clock.utc_now().isoformat(timespec="seconds"),
-        qbench_version="",
-        command=tuple(sys.argv),
-        devices=(target.info,),
-        device_options={"cool_least_s": 0.0},
-    )
-    return backends.of_device((target.info.name, target.info.origin), info, runs, clock)
+        cases.append(measure.case_of(question, number, model.path, target.info.origin))
+    return target.attached(cases, clock)
 
 
 def summary(made: Calibration, path: Path) -> Made:
@@ -215,7 +163,21 @@ def summary(made: Calibration, path: Path) -> Made:
         contended=make.contended(made.answers),
         drift_ratio=made.drift_ratio,
         groups=tuple(_group(group) for group in made.groups),
+        heat=_heat(made),
     )
+
+
+def _heat(made: Calibration) -> str:
+    found = made.step_test
+    if found is None:
+        return made.step_test_remark or heat.NOT_DONE
+    values = (
+        f"chip {found.chip_c_per_w:.3g} C/W, {found.chip_j_per_c:.3g} J/C; "
+        f"skin {found.skin_c_per_w:.3g} C/W, {found.skin_j_per_c:.3g} J/C"
+    )
+    unsure = [f"{name} +-{s:.0%}" for name, s in found.sigma_ratio.items() if s > _UNSURE_RATIO]
+    told = f"; hardly shown by so short a test: {', '.join(unsure)}" if unsure else ""
+    return f"{values}; within {found.rms_c} C of {found.looks} looks, {found.power_basis}{told}"
 
 
 def _group(group: Group) -> GroupSummary:

@@ -26,6 +26,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     runs: int
     expected_s: int
     budget_s: float
+    step_test_s: int | None = None
 
 
 class GroupSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +54,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     contended: int
     drift_ratio: float
     groups: tuple[GroupSummary, ...]
+    heat: str  # what the step test found, or why there is none
 
 
 def plan_json(plan: Plan) -> str:
@@ -64,12 +66,14 @@ def render_json(made: Made) -> str:
 
 
 def print_plan(console: Console, plan: Plan) -> None:
+    heated = [] if plan.step_test_s is None else [f"then a step test of {plan.step_test_s} s"]
     for line in (
         f"{plan.device}, profile {plan.profile}",
         f"{plan.singles} single-operator models and {plan.networks} networks: {plan.runs} runs "
         "with those of the reference",
         f"about {plan.expected_s} s, at most {plan.budget_s:.0f} s; what is contended is measured "
         "again while there is time",
+        *heated,
         f"would be written to {plan.path}",
     ):
         console.print(printable(line), markup=False, soft_wrap=True)
@@ -111,7 +115,7 @@ def print_made(console: Console, made: Made) -> None:
             f"{made.contended} of them while other programs had the processor more than a tenth of "
             "the time: prices may be too high"
         )
-    for line in (*lines, f"written to {made.path}"):
+    for line in (*lines, f"heat: {made.heat}", f"written to {made.path}"):
         console.print(printable(line), markup=False, soft_wrap=True)
 
 

@@ -15,6 +15,7 @@ from qbench.records import ComputeUnit, Delegate, DeviceProfile, ModelInfo, Pred
 from qbench.simulator import anchors, whatif
 from qbench.simulator.calibration import document
 from qbench.simulator.calibration.document import Calibration
+from qbench.simulator.calibration.heat import with_step_test
 from qbench.simulator.calibration.price import Pricer
 from qbench.simulator.cost import KernelCost
 from qbench.simulator.predict import breakdown, prediction
@@ -67,6 +68,9 @@ class Oracle:
         self._remarks: tuple[str, ...] = ()
         if calibration is None:
             self._calibration, _, self._remarks = _found(profile)
+        if self._calibration is not None:
+            known = self._calibration
+            self.profile = with_step_test(profile, known.step_test, known.device)
         self._pricers: dict[int, Pricer] = {}
         self._assumptions = tuple(assumptions)
         self._supposed = tuple(supposed)

@@ -20,12 +20,13 @@ import msgspec
 from qbench import assets
 from qbench.errors import InputError, ProfileError
 from qbench.records import ComputeUnit, Origin
+from qbench.simulator.calibration.heat import NOT_DONE, StepTest
 from qbench.simulator.calibration.reuse import Caches
 from qbench.simulator.calibration.work import Tiles
 from qbench.simulator.kernels import Dtype
 
-SCHEMA_VERSION = 1
-"""History: 1 = first."""
+SCHEMA_VERSION = 2
+"""History: 1 = first; 2 = `step_test`, `step_test_remark`. Files of 1 are still read."""
 
 GRAPH = "graph"  # the kind of what an invoke costs beside its kernels
 _FOLDER_VARIABLE = "QBENCH_CALIBRATIONS"
@@ -106,7 +107,8 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """`fingerprint` is the device's and the runtime's: prices hold for nothing else.
 
     `max_khz`: the clock of the fastest core that the profile had, to which prices belong.
-    `drift_ratio`: the largest departure of the reference from its median.
+    `drift_ratio`: the largest departure of the reference from its median. `step_test_remark`: why
+    there is no step test.
     """
 
     schema_version: int
@@ -123,6 +125,8 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     drift_ratio: float
     groups: tuple[Group, ...]
     answers: tuple[Answer, ...]
+    step_test: StepTest | None = None
+    step_test_remark: str | None = NOT_DONE
 
     def group(self, unit: ComputeUnit, dtype: Dtype, threads: int) -> Group | None:
         for group in self.groups:
@@ -171,9 +175,9 @@ def load(path: Path) -> Calibration:
             raise ProfileError(f"{path}: larger than any calibration")
         content = path.read_bytes()
         version = msgspec.json.decode(content, type=_Versioned).schema_version
-        if version != SCHEMA_VERSION:
+        if not 1 <= version <= SCHEMA_VERSION:
             raise ProfileError(
-                f"{path}: expected schema_version {SCHEMA_VERSION}, got {version}", hint=_ANEW
+                f"{path}: expected schema_version {SCHEMA_VERSION} or 1, got {version}", hint=_ANEW
             )
         found = msgspec.json.decode(content, type=Calibration)
     except OSError as error:

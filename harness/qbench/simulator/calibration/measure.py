@@ -330,3 +330,11 @@ def case_of(question: Question, number: int, path: str, origin: Origin) -> Case:
         timeout_s=60.0,
         seed=0,
     )
+
+
+def steady_case(number: int, path: str, threads: int, duration_s: float, origin: Origin) -> Case:
+    """The model again and again for so long: a load for the step test."""
+    case = case_of(Question(REFERENCE, Dtype.FP32, threads, False), number, path, origin)
+    return msgspec.structs.replace(
+        case, min_s=duration_s, max_s=duration_s + 5, timeout_s=duration_s + 60
+    )
