@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from fakes import tiny_models
 from fakes.sessions import FAILED, a_named_case, a_session, latencies
 from fakes.summaries import ON_NPU, measured, predicted
 from qbench.cli import main
+from qbench.cli.retyped import command_line
+from qbench.cli.run import run as run_command
 from qbench.errors import (
     InputError,
     ModelFileError,
@@ -201,6 +204,42 @@ def test_a_supposition_stays_with_the_answers() -> None:
     )
     assert set(told.frame()["supposed"]) == {"ADD refused by gpu"}
     assert set(told.frame()["tier"]) == {"S0"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "typed"),
+    [
+        ({"models": "smallcnn"}, "qbench run smallcnn"),
+        (
+            {"models": ["a.tflite", "b.tflite"], "threads": [1, 4], "xnnpack": False, "seed": 3},
+            "qbench run a.tflite b.tflite --threads 1 --threads 4 --no-xnnpack --seed 3",
+        ),
+        (
+            {"device": "sd865", "require_hardware": True, "is_gpu_fp16_allowed": False},
+            "qbench run --device sd865 --gpu-fp32 --require-hardware",
+        ),
+        (
+            {"models": "m", "accepted": ["CHARGING"], "budgets": ["p50 <= 8 ms"], "aa": True},
+            "qbench run m --aa --budget 'p50 <= 8 ms' --accept CHARGING",
+        ),
+    ],
+)
+def test_what_was_asked_is_also_a_command_line(asked: dict[str, object], typed: str) -> None:
+    assert sorted(command_line(run_command, asked)) == sorted(shlex.split(typed))
+    with run_command.make_context("run", shlex.split(typed)[2:]) as context:
+        for name, value in asked.items():
+            told = context.params[name]
+            assert told == (value if not isinstance(value, str | list) else told)
+
+
+def test_a_session_remembers_the_command_that_makes_it_again(tmp_path: Path) -> None:
+    result = qbench.measure(
+        "smallcnn", precision="int8", delegate="gpu", device="sd865", threads=2, out=tmp_path
+    )
+    command = qbench.Results.of(result.session).info.command
+    assert shlex.join(command) == (
+        "qbench run smallcnn --device sd865 --delegate gpu --precision int8 --threads 2"
+    )
 
 
 # -- loading

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from qbench.api import frames
-from qbench.api.asking import Names, choice, only_case, options, planned, words
+from qbench.api.asking import Names, asked, choice, only_case, words
 from qbench.api.assurance import (
     BudgetBrokenError,
     BudgetInconclusiveError,
@@ -24,9 +24,10 @@ from qbench.api.assurance import (
     assert_budget,
     judge,
 )
+from qbench.api.performing import perform
 from qbench.api.results import Result, Results
 from qbench.api.simulation import Simulation
-from qbench.cli import comparing, measuring, simulating, sources
+from qbench.cli import comparing, simulating, sources
 from qbench.errors import InputError
 from qbench.records import Metric
 from qbench.report.comparison import Comparison
@@ -72,6 +73,7 @@ def run(
     aa: bool | None = None,
     serials: str | Iterable[str] = (),
     require_hardware: bool = False,
+    name: str | None = None,
     out: str | Path = "results",
     **device_options: Any,
 ) -> Results:
@@ -80,6 +82,7 @@ def run(
     `models` are .tflite files, names of built-in or built models, or one plan (.yaml); none: the
     built-in ones. `device` is a profile, an attached serial or `host`; None: this machine. A
     device that is not attached is simulated, and its results say so, unless `require_hardware`.
+    `name` is the session's; None: made of models and device.
     `device_options` are the fields of `qbench.android.options.Options`, such as
     `is_fallback_allowed=True` or `benchmark_binary="benchmark_model"`.
 
@@ -87,7 +90,7 @@ def run(
     failed run is a result with a `failure`. Raises InputError and its kinds (a model, plan or
     option that cannot be used), DeviceError and its kinds (NoDeviceError, a device that is lost).
     """
-    spec = planned(
+    question = asked(
         models,
         device=device,
         delegates=delegates,
@@ -100,12 +103,13 @@ def run(
         xnnpack=xnnpack,
         aa=aa,
     )
-    session = measuring.measure(
-        spec,
-        words(serials),
-        options(device_options),
-        Path(out),
+    session = perform(
+        question,
+        serials=words(serials),
+        device_options=device_options,
+        out=out,
         required=require_hardware,
+        name=name,
     )
     return Results.of(session.folder)
 
@@ -134,7 +138,7 @@ def measure(
     chooses among the files of a model's name. `name` is the session's. The other arguments, and
     what is raised, are those of `run`; also InputError when that is not exactly one case.
     """
-    spec = planned(
+    question = asked(
         model,
         device=device,
         delegates=delegate,
@@ -144,14 +148,14 @@ def measure(
         repetitions=repetitions,
         seed=seed,
         xnnpack=xnnpack,
-        name=name,
     )
-    session = measuring.measure(
-        spec,
-        () if serial is None else (serial,),
-        options(device_options),
-        Path(out),
+    session = perform(
+        question,
+        serials=() if serial is None else (serial,),
+        device_options=device_options,
+        out=out,
         required=require_hardware,
+        name=name,
         choose=only_case(delegate),
     )
     return Results.of(session.folder).only()
@@ -188,8 +192,8 @@ def simulate(
         calibration=None if calibration is None else Path(calibration),
         ops=ops,
     )
-    asked, answers = simulating.ask(question)
-    return Simulation(asked=asked, answers=tuple(answers))
+    told, answers = simulating.ask(question)
+    return Simulation(asked=told, answers=tuple(answers))
 
 
 def compare(
@@ -236,12 +240,12 @@ def load(*sessions: Side, per: Literal["case", "run"] = "case") -> pd.DataFrame:
     if not sessions:
         raise InputError("load: no session is given", hint='such as qbench.load("results")')
     with TemporaryDirectory(prefix="qbench-load-") as scratch:
-        found = [sources.find(_session(asked), Path(scratch)) for asked in sessions]
+        found = [sources.find(_session(side), Path(scratch)) for side in sessions]
         return cast("pd.DataFrame", frames.of_sources(found, per))
 
 
-def _session(asked: Side) -> str:
+def _session(side: Side) -> str:
     """As the commands name it; of a Result its own case only."""
-    if isinstance(asked, Result):
-        return f"{asked.session}:{asked.case_id}"
-    return str(asked.session if isinstance(asked, Results) else asked)
+    if isinstance(side, Result):
+        return f"{side.session}:{side.case_id}"
+    return str(side.session if isinstance(side, Results) else side)

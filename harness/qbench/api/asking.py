@@ -7,13 +7,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-import msgspec
-
 from qbench.android.options import Options
 from qbench.cli import planning
 from qbench.cli.backends import HARDWARE
+from qbench.cli.planning import Asked
 from qbench.errors import InputError, StoreError
-from qbench.plan import PlanSpec, restrict
+from qbench.plan import restrict
 from qbench.records import Case, Delegate, Origin, Plan, Precision
 
 Names = str | Path | Iterable[str | Path]
@@ -22,38 +21,29 @@ Names = str | Path | Iterable[str | Path]
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
-def planned(
+def asked(
     models: Names,
     *,
     device: str | None,
     delegates: str | Iterable[str],
     precisions: str | Iterable[str],
     threads: int | Iterable[int],
-    protocol: str | None,
-    repetitions: int | None,
-    seed: int | None,
-    xnnpack: bool | None,
     budgets: str | Iterable[str] = (),
     aa: bool | None = None,
-    name: str | None = None,
-) -> PlanSpec:
-    """As the command line makes it of its options. Raises PlanError, InputError."""
-    spec = planning.merge(
-        planning.Asked(
-            models=words(models),
-            device=device,
-            delegates=tuple(choice(Delegate, "delegate", d).value for d in several(delegates)),
-            precisions=tuple(choice(Precision, "precision", p).value for p in several(precisions)),
-            threads=_threads((threads,) if isinstance(threads, int) else tuple(threads)),
-            protocol=protocol,
-            repetitions=repetitions,
-            seed=seed,
-            xnnpack=xnnpack,
-            aa=aa,
-            budgets=several(budgets),
-        )
+    **numbers: Any,
+) -> Asked:
+    """As the command line makes it of its options; `numbers`: `protocol`, `repetitions`, `seed`,
+    `xnnpack`. Raises InputError."""
+    return Asked(
+        models=words(models),
+        device=device,
+        delegates=tuple(choice(Delegate, "delegate", d).value for d in several(delegates)),
+        precisions=tuple(choice(Precision, "precision", p).value for p in several(precisions)),
+        threads=_threads((threads,) if isinstance(threads, int) else tuple(threads)),
+        budgets=several(budgets),
+        aa=aa,
+        **numbers,
     )
-    return spec if name is None else msgspec.structs.replace(spec, name=name)
 
 
 def options(given: Mapping[str, Any]) -> dict[str, Any]:

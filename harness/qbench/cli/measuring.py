@@ -20,11 +20,12 @@ def measure(
     *,
     required: bool = False,
     choose: Callable[[Plan], Plan] | None = None,
+    command: Sequence[str] = (),
 ) -> Session:
     """Find the devices, make the plan, put it on disk under `out`, perform it.
 
     `required`: raise NoDeviceError instead of simulating a device that is not attached. `choose`
-    leaves out cases of the plan. `device_options` win over what the plan file says of rests.
+    leaves out cases of the plan. `command`: see `perform.start`. `device_options` win over what the plan file says of rests.
     Raises what `planning.places`, `planning.make` and `perform.perform` raise.
     """
     where = planning.places(spec, serials, required=required)
@@ -33,7 +34,7 @@ def measure(
         made = choose(made)
     options = planning.rests(spec, PROTOCOLS[made.protocol].rest_s) | dict(device_options)
     attached = planning.attached_by_key(where)
-    session = perform.start(made, out, SystemClock(), attached, options)
+    session = perform.start(made, out, SystemClock(), attached, options, command)
     try:
         perform.perform(session)
     except BaseException:

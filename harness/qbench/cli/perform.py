@@ -68,8 +68,12 @@ def start(
     clock: Clock,
     attached: Mapping[Key, DeviceInfo],
     device_options: Mapping[str, object],
+    command: Sequence[str] = (),
 ) -> Session:
-    """Put a new session on disk. Nothing has run when it returns."""
+    """Put a new session on disk. Nothing has run when it returns.
+
+    `command` would make it again; empty: this process's command line.
+    """
     described = dict(attached)
     for case in the_plan.cases:
         key = (case.device, case.origin)
@@ -82,7 +86,7 @@ def start(
         name=the_plan.name,
         created_at=now.isoformat(timespec="seconds"),
         qbench_version=__version__,
-        command=tuple(sys.argv),
+        command=tuple(command or sys.argv),
         devices=tuple(described.values()),
         device_options=dict(device_options),
     )
