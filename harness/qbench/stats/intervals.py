@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import fmean, stdev
 
 from qbench.records import Interval
@@ -17,6 +18,7 @@ from qbench.records import Interval
 LEVEL = 0.95
 
 
+@lru_cache(maxsize=4096)
 def t_quantile(degrees: float, level: float) -> float:
     """Half-width, in standard errors, of a two-sided interval of `level`."""
     from scipy.special import stdtrit

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
+
+from qbench.stats.medians import median, running_median
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,11 +51,17 @@ def rise(points: NDArray[np.float64]) -> float:
 
     All pairs would do for a steady ramp. A step early or late in the run shows in these only.
     """
+    early, late, scale = _pairs(len(points))
+    return median((points[late] - points[early]) * scale)
+
+
+@lru_cache(maxsize=_MAX_POINTS)
+def _pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """First and last places of the pairs, and what makes their difference that of a whole run."""
     import numpy as np
 
-    n = len(points)
     early, late = np.triu_indices(n, n // 2)
-    return float(np.median((points[late] - points[early]) * ((n - 1) / (late - early))))
+    return early, late, (n - 1) / (late - early)
 
 
 def noise(series: Sequence[NDArray[np.float64]], rises: Sequence[float]) -> Noise:
@@ -66,7 +75,7 @@ def noise(series: Sequence[NDArray[np.float64]], rises: Sequence[float]) -> Nois
 
     residuals = [_residuals(points, up) for points, up in zip(series, rises, strict=True)]
     pooled = np.concatenate(residuals)
-    reach = 3 * 1.4826 * float(np.median(np.abs(pooled)))
+    reach = 3 * 1.4826 * median(np.abs(pooled))
     inside = [np.where(np.abs(rest) <= reach, rest, np.nan) for rest in residuals]
     power = float(np.nanmean(np.concatenate(inside) ** 2))
     lagged = np.concatenate([rest[1:] * rest[:-1] for rest in inside])
@@ -85,10 +94,10 @@ def _residuals(points: NDArray[np.float64], up: float) -> NDArray[np.float64]:
     import numpy as np
 
     line = points - up * np.linspace(0, 1, len(points))
-    line = line - np.median(line)
+    line = line - median(line)
     split = _best_split(points)
     early, late = points[:split], points[split:]
-    step = np.concatenate([early - np.median(early), late - np.median(late)])
+    step = np.concatenate([early - median(early), late - median(late)])
     return step if float(np.abs(step).sum()) < float(np.abs(line).sum()) else line
 
 
@@ -97,8 +106,9 @@ def _best_split(points: NDArray[np.float64]) -> int:
     import numpy as np
 
     n = len(points)
-    padded = np.pad(points - np.median(points), 2, mode="edge")
-    smooth = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
+    level = points - median(points)
+    ends = np.repeat(level[[0, -1]], 2)
+    smooth = running_median(np.concatenate([ends[:2], level, ends[2:]]))
     margin = max(n // 8, 1)
     splits = np.arange(margin, n - margin + 1)
     sums = np.cumsum(smooth)

@@ -30,6 +30,7 @@ from statistics import median, stdev
 from typing import TYPE_CHECKING, NamedTuple
 
 from qbench.records import InvokeAggregate, Stability
+from qbench.stats import medians
 from qbench.stats.measured import MeasuredRun
 from qbench.stats.modes import TwoModes, is_hopping, two_modes
 from qbench.stats.trend import MIN_EFFECTIVE, Drift, WithinRuns, between_runs, within_runs
@@ -183,8 +184,8 @@ def _robust_cv(run: MeasuredRun) -> float | None:
 
         if not len(run.settled_us):
             return None
-        centre = float(np.median(run.settled_us))
-        deviation = 1.4826 * float(np.median(np.abs(run.settled_us - centre)))
+        centre = medians.median(run.settled_us)
+        deviation = 1.4826 * medians.median(np.abs(run.settled_us - centre))
         return deviation / centre if centre > 0 else None
     invokes = run.measurement.invokes
     if not isinstance(invokes, InvokeAggregate) or not invokes.p50_us:
@@ -202,9 +203,9 @@ def _outliers(settled: Sequence[NDArray[np.float64]], tick_us: int) -> tuple[int
     for run in settled:
         if not len(run):
             continue
-        centre = np.median(run)
-        deviation = max(1.4826 * float(np.median(np.abs(run - centre))), float(tick_us))
-        found += int(((run - centre) > _OUTLIER_Z * deviation).sum())
+        centre = medians.median(run)
+        deviation = max(1.4826 * medians.median(np.abs(run - centre)), float(tick_us))
+        found += int(np.count_nonzero((run - centre) > _OUTLIER_Z * deviation))
         count += len(run)
     return found, count
 

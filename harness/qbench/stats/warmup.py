@@ -9,7 +9,10 @@ that the run settles at, and the fast one looks ahead instead of back.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
+
+from qbench.stats.medians import median, running_median
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +22,7 @@ FAST_WEIGHT = 0.1
 THRESHOLD_RATIO = 0.04
 MIN_INVOKES = 20
 
-_SPIKE_INVOKES = 5  # a running median as long as this drops outliers and keeps a decay
+_SPIKE_INVOKES = 5  # that running_median spans: it drops outliers and keeps a decay
 _LOOK_AHEAD = 64  # 0.9 ** 64 is 0.1 %: what lies further ahead does not count
 # Looking ahead, the average falls below the threshold a little early: by 5 invokes for decays
 # of 5 to 50 invokes (measured by the simulation in tests/test_stats_warmup.py).
@@ -37,15 +40,25 @@ def leftover_warmup(latencies_us: NDArray[np.float64]) -> int:
     n = len(latencies_us)
     if n < MIN_INVOKES:
         return 0
-    level = float(np.median(latencies_us[n // 2 :]))
+    level = median(latencies_us[n // 2 :])
     head = latencies_us[: n // 2 + _LOOK_AHEAD + _SPIKE_INVOKES]
-    padded = np.pad(head, _SPIKE_INVOKES // 2, mode="reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _SPIKE_INVOKES)
-    smooth = np.concatenate([np.median(windows, axis=1), np.full(_LOOK_AHEAD, level)])
-    weights = FAST_WEIGHT * (1 - FAST_WEIGHT) ** np.arange(_LOOK_AHEAD)
-    ahead = np.correlate(smooth, weights / weights.sum(), mode="valid")[: n // 2 + 1]
-    is_warm = ahead <= level * (1 + THRESHOLD_RATIO)
-    if is_warm[0] or not is_warm.any():
+    reflected = np.concatenate([head[2:0:-1], head, head[-2:-4:-1]])
+    smooth = np.concatenate([running_median(reflected), np.full(_LOOK_AHEAD, level)])
+    warm_us = level * (1 + THRESHOLD_RATIO)
+    # Most runs are warm at once, and the others have to be looked at from end to end.
+    if np.correlate(smooth[:_LOOK_AHEAD], _weights(), mode="valid")[0] <= warm_us:
+        return 0
+    is_warm = np.correlate(smooth, _weights(), mode="valid")[: n // 2 + 1] <= warm_us
+    if not is_warm.any():
         return 0
     end = int(np.argmax(is_warm)) + _LAG_INVOKES
     return end if end <= n // 2 else 0
+
+
+@cache
+def _weights() -> NDArray[np.float64]:
+    import numpy as np
+
+    weights = FAST_WEIGHT * (1 - FAST_WEIGHT) ** np.arange(_LOOK_AHEAD, dtype=np.float64)
+    scaled: NDArray[np.float64] = weights / weights.sum()
+    return scaled
