@@ -46,6 +46,11 @@ def test_the_wheel_in_a_clean_environment_finds_its_files_and_runs(tmp_path: Pat
         ask = f"from qbench import assets; print(assets.folder({name!r}))"
         assert str(place) in _run(python, "-c", ask, cwd=tmp_path)
 
+    plugins = "from importlib.metadata import entry_points as e; print(*e(group='pytest11'))"
+    assert "qbench.pytest_plugin" in _run(python, "-c", plugins, cwd=tmp_path)
+    ask = "import qbench; print(qbench.simulate('smallcnn', device='sd865').frame().shape)"
+    assert _run(python, "-c", ask, cwd=tmp_path).strip() == "(12, 22)"
+
     command = ("run", "--device", "sd865", "--delegate", "nnapi", "--repetitions", "1", "--json")
     body = json.loads(_run(place / "bin" / "qbench", *command, cwd=tmp_path))
     assert len(body["results"]) == 12

@@ -1,7 +1,8 @@
 """Start-up: light commands beside a bare interpreter, in turn.
 
 Exits with 1 when `qbench --help` costs more than 100 ms over `python -c pass`, or
-`qbench devices` more than 250 ms in all, or when `--help` imports numpy.
+`qbench devices` more than 250 ms in all, `import qbench` more than 10 ms over it, or when
+`--help` imports numpy.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import time
 
 HELP_OVER_S = 0.100
 LIGHT_S = 0.250
+IMPORT_OVER_S = 0.010
 
 
 def main() -> int:
     rounds = 10 if "--quick" in sys.argv else 40
     commands = {
         "python -c pass": [sys.executable, "-c", "pass"],
+        "import qbench": [sys.executable, "-c", "import qbench"],
         "qbench --help": [sys.executable, "-m", "qbench", "--help"],
         "qbench devices": [sys.executable, "-m", "qbench", "devices"],
         "qbench models list": [sys.executable, "-m", "qbench", "models", "list"],
@@ -39,6 +42,7 @@ def main() -> int:
     ).stdout.strip()
     print(f"numpy imported by the command line: {imports_numpy}")
     good = medians["qbench --help"] - bare <= HELP_OVER_S
+    good = good and medians["import qbench"] - bare <= IMPORT_OVER_S
     good = good and medians["qbench devices"] <= LIGHT_S and imports_numpy == "False"
     return 0 if good else 1
 
