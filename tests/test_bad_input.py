@@ -3,7 +3,6 @@ on stdout."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,9 +14,8 @@ import numpy as np
 import pytest
 
 from fakes import classifiers
+from fakes.missing import without
 from qbench import cli
-
-HARNESS = Path(__file__).resolve().parents[1] / "harness"
 
 
 class Desk:
@@ -121,17 +119,6 @@ def test_an_operator_that_cannot_be_quantized_is_named(desk: Desk) -> None:
 # Extras that are not installed
 
 
-def without(folder: Path, *modules: str) -> dict[str, str]:
-    """An environment in which `modules` cannot be imported, as where they are not installed."""
-    shadows = folder / "shadows"
-    shadows.mkdir()
-    for name in modules:
-        text = f"raise ModuleNotFoundError(\"No module named '{name}'\", name={name!r})\n"
-        (shadows / f"{name}.py").write_text(text)
-    path = os.pathsep.join((str(shadows), str(HARNESS)))
-    return {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
-
-
 @pytest.mark.parametrize(
     ("module", "extra", "arguments"),
     [
@@ -194,14 +181,14 @@ def checkpoint(torch: Any, path: Path, **changes: Any) -> None:
     torch.save({**content, **changes}, path)
 
 
-@pytest.mark.parametrize("command", ["evaluate", "convert", "analyze"])
+@pytest.mark.parametrize("command", ["evaluate", "analyze"])
 def test_a_checkpoint_of_another_architecture_is_told(desk: Desk, torch: Any, command: str) -> None:
     from qbench.pipeline.training.networks import network
 
     path = desk.folder / "best.pt"
     checkpoint(torch, path, model=network("resnet34", 2).state_dict())
-    more = {"convert": (), "evaluate": ("--jobs", "1"), "analyze": ("--out", "r", "--jobs", "1")}
-    (line, *_) = desk.refused(command, str(path), "--data", str(desk.root), *more[command])
+    more = ("--jobs", "1", *(("--out", "r") if command == "analyze" else ()))
+    (line, *_) = desk.refused(command, str(path), "--data", str(desk.root), *more)
     assert "best.pt: holds weights of another architecture" in line
 
 

@@ -30,5 +30,6 @@ def analyze(out: Path, device: str, png: bool, as_json: bool, **asked: Any) -> N
     from qbench.cli import analyzing, console, evaluating
     from qbench.cli.labelled import Labelled
 
-    found = analyzing.look(evaluating.perform(Labelled(**asked)), device)
+    graded = evaluating.perform(Labelled(**asked))
+    found = analyzing.look(graded, analyzing.timings(graded.grades, device))
     analyzing.finish(console.stdout(), found, out, png, as_json)

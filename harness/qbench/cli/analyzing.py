@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from qbench.pipeline.evaluation import Grade
 
 
-def look(graded: Graded, device: str) -> Examination:
-    """What is inside models that have been graded already."""
+def look(graded: Graded, timings: Sequence[Timing]) -> Examination:
+    """What is inside models that have been graded already. `timings`: how long they take."""
     from qbench.cli.counting import counting
     from qbench.pipeline.analysis import examination, front
     from qbench.pipeline.classifier import InputRange
 
-    spots = front.spots(graded.grades, [*_here(graded.grades), *_simulated(graded.grades, device)])
+    spots = front.spots(graded.grades, timings)
     with counting("models looked into") as progress:
         return examination.examine(
             graded.data,
@@ -36,6 +36,11 @@ def look(graded: Graded, device: str) -> Examination:
         )
 
 
+def timings(grades: Sequence[Grade], device: str) -> list[Timing]:
+    """What the evaluation saw on this host, and what the simulator says of `device`."""
+    return [*_here(grades), *_simulated(grades, device)]
+
+
 def _here(grades: Sequence[Grade]) -> list[Timing]:
     """What the evaluation itself saw."""
     from qbench.pipeline.analysis.front import Timing
@@ -45,7 +50,7 @@ def _here(grades: Sequence[Grade]) -> list[Timing]:
         Timing(
             path=g.subject.path,
             delegate="cpu",
-            device="here",
+            device="host",
             origin=Origin.HOST,
             p50_us=g.latency_us,
             band=None,

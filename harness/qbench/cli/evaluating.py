@@ -14,6 +14,7 @@ from qbench.records import Precision
 
 if TYPE_CHECKING:
     from qbench.cli.evaluating_device import Wanted
+    from qbench.cli.kept_answers import KeptAnswers
     from qbench.cli.labelled import Labelled
     from qbench.pipeline.data import DataSet
     from qbench.pipeline.evaluation import Answer, Grade, Subject
@@ -31,8 +32,9 @@ class Graded(msgspec.Struct, frozen=True, kw_only=True):
     grades: tuple[Grade, ...]
 
 
-def perform(asked: Labelled) -> Graded:
-    """Raises InputError, ModelFileError, RunnerError, MissingExtraError."""
+def perform(asked: Labelled, kept: KeptAnswers | None = None) -> Graded:
+    """`kept` has what was answered before, and keeps what is answered now. Raises InputError,
+    ModelFileError, RunnerError, MissingExtraError."""
     from qbench.cli.counting import counting
     from qbench.pipeline import evaluation, workers
     from qbench.pipeline.classifier import InputRange
@@ -48,14 +50,18 @@ def perform(asked: Labelled) -> Graded:
     subjects = evaluation.in_order(
         [evaluation.examine(path, data) for path in files(asked.models, asked.precisions)]
     )
+    samples = data.splits[asked.split]
+    known = kept.known(subjects, samples) if kept else {}
     with counting("answers") as progress:
-        answers = evaluation.answers(
-            subjects,
-            data.splits[asked.split],
+        new = evaluation.answers(
+            [subject for subject in subjects if subject not in known],
+            samples,
             InputRange(*asked.input_range),
             asked.jobs or workers.processors(),
             progress,
+            *([kept.keep] if kept else []),
         )
+    answers = {subject: (known | new)[subject] for subject in subjects}
     grades = evaluation.grade(answers, data.classes, positive)
     return Graded(asked=asked, data=data, positive=positive, answers=answers, grades=grades)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,25 +27,19 @@ _PATH = click.Path(path_type=Path)
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Default: 1e-4 (quick: 1e-3).")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
-    "--device", "-d", default="sd865", show_default=True, help="Whose latencies are SIMULATED."
+    "--device",
+    "-d",
+    default="sd865",
+    show_default=True,
+    help="Measured if it is attached, else SIMULATED; this host is measured beside it.",
 )
 @click.option("--threads", type=click.IntRange(1), help="Of training. Default: one per processor.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes of evaluating.")
-def study(
-    out: Path,
-    quick: bool,
-    root: Path | None,
-    networks: tuple[str, ...],
-    epochs: int | None,
-    lr: float | None,
-    seed: int,
-    device: str,
-    threads: int | None,
-    jobs: int | None,
-) -> None:
-    """Train, convert, quantize, evaluate and analyze each network in four schemes, with simulated
-    latencies on CPU, GPU and NPU beside this host's. What is in --out already is not done again.
-    Needs the extras `torch` and `quantize`."""
-    from qbench.cli.studying import Study
+def study(**asked: Any) -> None:
+    """Train, convert, quantize, evaluate, run and analyze each network in four schemes, on CPU,
+    GPU and NPU of a device beside this host. What is in --out already is not done again.
+    Needs the extras `torch` and `quantize`; with --quick and without `torch` the built-in smallcnn
+    stands for what would be trained."""
+    from qbench.cli.studying import Asked, Study
 
-    Study(out, quick, root, networks, epochs, lr, seed, device, threads, jobs).perform()
+    Study(Asked(**asked)).perform()

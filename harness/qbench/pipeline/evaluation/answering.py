@@ -74,8 +74,10 @@ def answers(
     scale: InputRange,
     jobs: int,
     progress: Callable[[int, int], None],
+    ended: Callable[[Subject, tuple[Answer, ...]], None] = lambda subject, given: None,
 ) -> dict[Subject, tuple[Answer, ...]]:
-    """What each of `subjects` answers to each of `samples`, in their order.
+    """What each of `subjects` answers to each of `samples`, in their order. `ended` gets each as
+    soon as all its answers, and those of all before it, are there.
 
     Images are decoded where they are used, so memory does not grow with their number. Raises
     InputError for an image that cannot be read, RunnerError for a model that cannot be run,
@@ -83,14 +85,18 @@ def answers(
     """
     pieces = [tuple(samples[at : at + _PIECE]) for at in range(0, len(samples), _PIECE)]
     todo: list[_Task] = [(s.path, scale, piece) for s in subjects for piece in pieces]
-    found: dict[Subject, list[Answer]] = {subject: [] for subject in subjects}
+    found: dict[Subject, tuple[Answer, ...]] = {}
     total = len(subjects) * len(samples)
-    done = 0
-    for number, given in enumerate(results(_answer, todo, jobs)):
-        found[subjects[number // len(pieces)]] += given
-        done += len(given)
-        progress(done, total)
-    return {subject: tuple(given) for subject, given in found.items()}
+    waiting: list[Answer] = []
+    for number, given in enumerate(results(_answer, todo, jobs), 1):
+        waiting += given
+        progress(len(found) * len(samples) + len(waiting), total)
+        if number % len(pieces) == 0:
+            subject = subjects[len(found)]
+            found[subject] = tuple(waiting)
+            ended(subject, found[subject])
+            waiting.clear()
+    return found
 
 
 def _answer(task: _Task) -> list[Answer]:
