@@ -19,9 +19,19 @@ from fakes.runtime import delegated
 from qbench import modelfile, placement, profiles, thiscpu
 from qbench.cli import group as qbench
 from qbench.errors import InputError, ProfileError
-from qbench.records import Case, Delegate, DeviceInfo, Origin, RawOutput, Tier
+from qbench.records import (
+    Case,
+    Delegate,
+    DeviceInfo,
+    InvokeAggregate,
+    Measurement,
+    Origin,
+    RawOutput,
+    Tier,
+)
 from qbench.simulator import Oracle
 from qbench.simulator.calibration import document, fit, heat, make, measure, singles, solve
+from qbench.simulator.calibration.answer import answer_of
 from qbench.simulator.calibration.document import Answer, Calibration
 from qbench.simulator.calibration.journal import Journal
 from qbench.simulator.calibration.measure import Question
@@ -276,6 +286,36 @@ def test_what_was_measured_while_others_ran_is_measured_again(tmp_path: Path) ->
     found = asked(tmp_path, device, [question], [], journal)
     assert len(seen) == 4
     assert [a.wait_ratio for a in found.answers] == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "aggregate", "wait_us", "expected"),
+    [
+        ("single", {"p5_us": 90, "p50_us": 110, "avg_us": 200.0}, 0, 100),
+        ("single", {"p5_us": 90, "p50_us": 110, "avg_us": 200.0}, 900, 90),
+        ("single", {"min_us": 80, "avg_us": 120.0}, 0, 100),  # what older tools tell
+        ("single", {"avg_us": 120.5}, 900, 120.5),
+        ("network@96x96", {"p5_us": 90, "p50_us": 110, "avg_us": 200.0}, 0, 110),
+        ("network@96x96", {"p5_us": 90, "p50_us": 110, "avg_us": 200.0}, 900, 90),
+    ],
+)
+def test_of_a_summary_the_answer_is_what_the_invokes_would_have_told(
+    name: str, aggregate: dict[str, Any], wait_us: int, expected: float
+) -> None:
+    question = Question(name, Dtype.INT8, 1, "@" in name)
+    told = Measurement(
+        init_latency_us=None,
+        first_invoke_latency_us=None,
+        warmup_invokes=None,
+        placement=None,
+        invokes=InvokeAggregate(count=30, **aggregate),
+        cpu_time_us=1000,
+        run_queue_wait_us=wait_us,
+    )
+    found = answer_of(question, told)
+    assert isinstance(found, Answer)
+    assert found.latency_us == expected
+    assert found.wait_ratio == wait_us / 1000
 
 
 def test_a_model_that_cannot_be_measured_is_told_and_left_out(tmp_path: Path) -> None:

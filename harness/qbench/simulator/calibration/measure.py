@@ -17,23 +17,21 @@ from statistics import median
 
 import msgspec
 
-from qbench import formats, modelfile
+from qbench import modelfile
 from qbench.backend import Backend
 from qbench.clock import Clock
-from qbench.errors import QBenchError
 from qbench.records import (
     Case,
     Delegate,
-    InvokeAggregate,
-    InvokeSamples,
-    Measurement,
     ModelInfo,
     Origin,
     Precision,
-    RawOutput,
 )
 from qbench.simulator import networks
 from qbench.simulator.calibration import singles
+from qbench.simulator.calibration.answer import CONTENDED_RATIO as CONTENDED_RATIO
+from qbench.simulator.calibration.answer import Question as Question
+from qbench.simulator.calibration.answer import read_answer
 from qbench.simulator.calibration.document import Answer
 from qbench.simulator.kernels import Dtype
 from qbench.simulator.networks import files
@@ -45,8 +43,6 @@ NETWORKS = (
     *("efficientnet_lite2@160x160", "mobilenet_v2_050@128x128", "mobilenet_v1_130@128x128"),
     *("ddrnet_23_slim@128x256", "mobilenet_v1_075@224x224", "resnext50@96x96"),
 )
-CONTENDED_RATIO = 0.10
-"""A run that waited longer for a processor, in parts of its time on it, is asked again."""
 REFERENCE = "reference"
 _REFERENCE_EVERY = 10
 # Processes differ by a percent, and one in twenty by much: a band of a few networks would be that.
@@ -63,16 +59,6 @@ _NETWORK_DTYPES = {Dtype.FP32: "float32", Dtype.INT8: "int8"}
 
 
 _Key = tuple[str, Dtype, int, int]
-
-
-class Question(msgspec.Struct, frozen=True):
-    """One model to measure with so many threads. Models are written when they are needed."""
-
-    name: str
-    dtype: Dtype
-    threads: int
-    is_network: bool
-    repetition: int = 0
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -211,7 +197,7 @@ def ask(
         model = models.write(question, folder)
         raw = backend.run(case_of(question, number, model.path, backend.origin))
         tool = (raw.tool, raw.tool_sha256)
-        found = _answer(question, raw)
+        found = read_answer(question, raw)
         if rounds:  # an attached device has been told of all files and still needs them
             Path(model.path).unlink()
         if isinstance(found, str):
@@ -250,63 +236,6 @@ def _keep(best: dict[_Key, Answer], answer: Answer) -> None:
     before = best.get(_key(answer))
     if before is None or (answer.wait_ratio or 0) < (before.wait_ratio or 0):
         best[_key(answer)] = answer
-
-
-def _answer(question: Question, raw: RawOutput) -> Answer | str:
-    """The answer, or in words why there is none."""
-    try:
-        outcome = formats.read(raw)
-    except QBenchError as error:
-        return f"{question.name}: {error}"
-    if not isinstance(outcome, Measurement):
-        return f"{question.name}: no measurement"
-    latency_us = _latency_us(outcome, question)
-    if latency_us is None:
-        return f"{question.name}: the runner tells no latency"
-    wait_ratio = None
-    if outcome.run_queue_wait_us is not None and outcome.cpu_time_us:
-        wait_ratio = round(outcome.run_queue_wait_us / outcome.cpu_time_us, 4)
-    invokes = outcome.invokes
-    count = len(invokes.latencies_us) if isinstance(invokes, InvokeSamples) else invokes.count
-    return Answer(
-        name=question.name,
-        dtype=question.dtype,
-        threads=question.threads,
-        latency_us=round(latency_us, 3),
-        invokes=count,
-        wait_ratio=wait_ratio,
-        is_network=question.is_network,
-        repetition=question.repetition,
-    )
-
-
-def _latency_us(measured: Measurement, question: Question) -> float | None:
-    """Of a single: the mean of the faster half of the invokes, finer than the clock's step, and
-    free of what interrupted the others. Of a network: the median, which is what a run reports and
-    a prediction foretells; the scale then holds what separates the two (4 to 5 % where this was
-    seen). With one thread never more than the processor's time for an invoke, which is what is left
-    of a run that was interrupted all the time."""
-    invokes = measured.invokes
-    if not isinstance(invokes, InvokeSamples):
-        return _of_aggregate(invokes, is_network=question.is_network)
-    if question.is_network:
-        latency_us = float(median(invokes.latencies_us))
-    else:
-        faster = sorted(invokes.latencies_us)[: max(1, len(invokes.latencies_us) // 2)]
-        latency_us = sum(faster) / len(faster)
-    if question.threads == 1 and measured.cpu_time_us:
-        latency_us = min(latency_us, measured.cpu_time_us / len(invokes.latencies_us))
-    return latency_us
-
-
-def _of_aggregate(invokes: InvokeAggregate, *, is_network: bool) -> float | None:
-    """The same, as near as a runner's summary comes to it: the faster half lies between the 5th
-    percentile and the median; of runners that tell neither, the mean is what there is."""
-    middle = invokes.p50_us if invokes.p50_us is not None else invokes.avg_us
-    lowest = invokes.p5_us if invokes.p5_us is not None else invokes.min_us
-    if is_network or middle is None or lowest is None:
-        return middle
-    return (lowest + middle) / 2
 
 
 def case_of(question: Question, number: int, path: str, origin: Origin) -> Case:
