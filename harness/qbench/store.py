@@ -26,6 +26,8 @@ SCHEMA_VERSION = 1
 
 _T = TypeVar("_T")
 _encoder = msgspec.json.Encoder(order="deterministic")
+# Bytes that are no UTF-8, or brackets without end, are not msgspec's errors.
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _record_decoder = msgspec.json.Decoder(RunRecord)
 
 
@@ -124,7 +126,7 @@ class Session:
                         break  # cut by a crash: only ever the last line
                     try:
                         records.append(_record_decoder.decode(line))
-                    except msgspec.MsgspecError as exc:
+                    except _UNREADABLE as exc:
                         raise StoreError(
                             f"{path}: line {number} is not a run record: {exc}",
                             hint=f"qbench reread {self.folder} rebuilds the file from raw/",
@@ -224,7 +226,7 @@ def _load(path: Path, kind: type[_T]) -> _T:
         data = path.read_bytes()
     try:
         return msgspec.json.decode(data, type=kind)
-    except msgspec.MsgspecError as exc:
+    except _UNREADABLE as exc:
         raise StoreError(f"{path}: not a {kind.__name__} of this version of qbench: {exc}") from exc
 
 
