@@ -28,6 +28,9 @@ _ORIGIN_STYLES = {
     Origin.HOST: "",
     Origin.DEVICE: "",
 }
+# Two runs that disagree have an interval over powers of ten, whose ends would pass for figures.
+_WIDEST = 100.0
+_TOO_WIDE = "> 100x wide"
 _TIER_WORDS = {
     Tier.S0: "S0: from data sheets and priors alone; good for an order of magnitude",
     Tier.S1: "S1: rates fitted on published latencies of the same runtime",
@@ -128,6 +131,8 @@ def _cells(row: Row) -> tuple[Text, ...]:
 def _range(summary: Summary) -> str:
     if summary.interval is None:
         return "-"
+    if summary.interval.high > _WIDEST * summary.interval.low:
+        return _TOO_WIDE
     low, high = format_ms(summary.interval.low), format_ms(summary.interval.high)
     return f"{low}-{high}"
 
@@ -160,6 +165,8 @@ def _versus(row: Row) -> str:
     interval = row.vs_cpu.interval
     if interval is None:
         return f"{row.vs_cpu.ratio:.2f}"
+    if interval.high > _WIDEST * interval.low:
+        return f"{row.vs_cpu.ratio:.2f} ({_TOO_WIDE})"
     return f"{row.vs_cpu.ratio:.2f} ({interval.low:.2f}-{interval.high:.2f})"
 
 
@@ -184,7 +191,10 @@ def _legend(devices: Sequence[DeviceInfo], rows: Sequence[Row]) -> Iterable[Text
 
 def _what_it_is(device: DeviceInfo, summaries: Sequence[Summary]) -> str:
     here = [s for s in summaries if (s.case.device, s.case.origin) == (device.name, device.origin)]
-    interval = f"range = 95 % interval of the median of {max(s.runs for s in here)} processes"
+    runs = max(s.runs for s in here)
+    interval = f"range = 95 % interval of the median of {runs} processes"
+    if runs == 1:
+        interval = "one process each, so there is no range"
     system = f"{device.title}, {device.os}" if device.os else device.title
     match device.origin:
         case Origin.SIMULATED:
