@@ -94,3 +94,12 @@ def test_a_study_of_other_options_is_not_mixed_in(desk: Desk) -> None:
     code, out, err = desk.perform("--seed", "5")
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {desk.out}: has a study with other options")
+
+
+def test_trained_networks_that_are_not_there_are_told_before_anything_is_made(
+    tmp_path: Path,
+) -> None:
+    code, _, err = Desk(tmp_path).perform("--trained", str(tmp_path), "--network", "resnet34")
+    assert code == 2
+    assert err.startswith(f"error: {tmp_path}/resnet34/best.pt: there is no such file\n")
+    assert "qbench train --arch resnet34" in err

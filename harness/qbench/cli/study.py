@@ -16,6 +16,7 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option("--quick", is_flag=True, help="Small images, few of them, one epoch: a smoke test.")
 @click.option("--data", "root", type=_PATH, help="Your images. Default: SYNTHETIC ones are drawn.")
+@click.option("--trained", type=_PATH, help="Use TRAINED/NETWORK/best.pt of qbench train instead.")
 @click.option(
     "--network",
     "networks",

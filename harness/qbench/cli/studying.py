@@ -31,6 +31,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     out: Path
     quick: bool
     root: Path | None
+    trained: Path | None
     networks: tuple[str, ...]
     epochs: int | None
     lr: float | None
@@ -79,7 +80,8 @@ class Study:
     @cached_property
     def _has_stand_in(self) -> bool:
         """Is nothing trained? Only in the quick form, which promises no result."""
-        return self._asked.quick and not self._asked.networks and not _is_here("torch")
+        nothing_else = self._asked.networks or self._asked.trained
+        return self._asked.quick and not nothing_else and not _is_here("torch")
 
     @cached_property
     def _size(self) -> Size:
@@ -138,7 +140,7 @@ class Study:
         from qbench.cli import training
         from qbench.pipeline.studying import recipe_epochs
 
-        if self._has_stand_in:
+        if self._has_stand_in or self._asked.trained:
             return
         from qbench.pipeline.training import checkpoint
         from qbench.pipeline.training.train import BEST, LAST
@@ -178,7 +180,12 @@ class Study:
             target.with_suffix(".part").rename(target)
             return
         _step(f"{network}: converting")
-        source = self._out / "training" / network / BEST
+        source = (self._asked.trained or self._out / "training") / network / BEST
+        if not source.is_file():
+            raise InputError(
+                f"{source}: there is no such file",
+                hint=f"qbench train --arch {network} --out {source.parent} writes it",
+            )
         shown = choose(pictures(Path(data.root)), 8, self._asked.seed)
         made = convert(source, self._models, Route.DIRECT, shown, _step)
         click.echo(
