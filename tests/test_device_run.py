@@ -218,6 +218,10 @@ def test_an_unauthorized_device_is_told_with_what_fixes_it(desk: Desk) -> None:
         (row,) = [row for row in listed if row["serial"] == address]
         assert row["state"] == row["why"] == "unauthorized"
         assert "accept" in row["hint"].lower()
+        shown = desk.qbench("devices").stdout.splitlines()
+        (place,) = [n for n, line in enumerate(shown) if address in line]
+        assert shown[place].split() == [address, "unauthorized", "cannot", "be", "used"]
+        assert shown[place + 1].strip() == f"hint: {row['hint']}"
         checks = json.loads(desk.qbench("doctor", "--json").stdout)["checks"]
         (check,) = [check for check in checks if check["where"] == address]
         assert (check["status"], check["fix"]) == ("problem", row["hint"])

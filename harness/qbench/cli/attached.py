@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import click
 import msgspec
@@ -27,13 +27,14 @@ class AttachedRow(msgspec.Struct, frozen=True):
     hint: str | None
 
     @property
-    def text(self) -> str:
-        words = [self.serial, self.state]
+    def cells(self) -> tuple[str, str, str]:
+        """Serial, state, and what is to be said of it."""
         if self.why is None:
-            words.append(f"profile {self.profile or 'none: used with a generic one'}")
+            said = f"profile {self.profile or 'none: used with a generic one'}"
         else:
-            words += [f"cannot be used: {self.why}"] + ([f"({self.hint})"] if self.hint else [])
-        return printable("  ".join(w for w in (*words, self.model or "") if w))
+            said = "cannot be used" + (f": {self.why}" if self.why != self.state else "")
+        words = (said, self.model or "")
+        return printable(self.serial), self.state, printable("  ".join(w for w in words if w))
 
 
 def rows() -> tuple[list[AttachedRow], list[DeviceProfile]]:
@@ -55,10 +56,20 @@ def render(rows: Sequence[AttachedRow], known: Sequence[DeviceProfile], *, as_js
         }
         return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
     lines = ["attached:" if rows else f"attached: none ({why})"]
-    lines += [f"  {row.text}" for row in rows]
+    lines += _lines(rows)
     lines.append("profiles (--device NAME):")
     lines += [f"  {profile.name:<12} {profile.title} ({profile.soc})" for profile in known]
     return "\n".join(lines)
+
+
+def _lines(rows: Sequence[AttachedRow]) -> Iterable[str]:
+    """In columns; what helps stands below the device that it helps."""
+    widths = [max(len(row.cells[column]) for row in rows) for column in (0, 1)] if rows else []
+    for row in rows:
+        serial, state, said = row.cells
+        yield f"  {serial:<{widths[0]}}  {state:<{widths[1]}}  {said}"
+        if row.hint:
+            yield f"      hint: {printable(row.hint)}"
 
 
 def _why_none() -> str:
