@@ -179,13 +179,13 @@ class Study:
             shutil.copyfile(source, target.with_suffix(".part"))
             target.with_suffix(".part").rename(target)
             return
-        _step(f"{network}: converting")
         source = (self._asked.trained or self._out / "training") / network / BEST
         if not source.is_file():
             raise InputError(
                 f"{source}: there is no such file",
                 hint=f"qbench train --arch {network} --out {source.parent} writes it",
             )
+        _step(f"{network}: converting")
         shown = choose(pictures(Path(data.root)), 8, self._asked.seed)
         made = convert(source, self._models, Route.DIRECT, shown, _step)
         click.echo(
