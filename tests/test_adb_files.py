@@ -287,17 +287,32 @@ def test_a_program_in_the_cache_can_be_run(shared: Phone, tmp_path: Path) -> Non
 def test_the_least_recently_used_files_leave_when_the_quota_is_reached(
     shared: Phone, tmp_path: Path
 ) -> None:
-    cache = DeviceCache(shared.device, quota_bytes=250_000)
+    earlier = DeviceCache(shared.device, quota_bytes=250_000)
     files = [make(tmp_path, name, 100_000) for name in "abc"]
-    cache.ensure(*files[0])
-    cache.ensure(*files[1])
+    earlier.ensure(*files[0])
+    earlier.ensure(*files[1])
     shared.shell(f"touch -d @1000000000 {CACHE_FOLDER}/{files[0][1]}")
-    cache.ensure(*files[0])  # used again: now the other one is the oldest
+    earlier.ensure(*files[0])  # used again: now the other one is the oldest
     shared.shell(f"touch -d @1000000001 {CACHE_FOLDER}/{files[1][1]}")
+    cache = DeviceCache(shared.device, quota_bytes=250_000)
     cache.ensure(*files[2])
     assert {file.name for file in cache.files()} == {files[0][1], files[2][1]}
     assert cache.clean(keep=[files[2][1]]) == 100_000
     assert [file.name for file in cache.files()] == [files[2][1]]
+    cache.clean()
+
+
+def test_what_one_session_needs_is_not_taken_away_for_its_next_model(
+    shared: Phone, tmp_path: Path
+) -> None:
+    cache = DeviceCache(shared.device, quota_bytes=250_000)
+    files = [make(tmp_path, name, 100_000) for name in "abc"]
+    cache.ensure(*files[0])
+    cache.ensure(*files[1])
+    with pytest.raises(DeviceStorageError, match="300000 bytes are needed") as caught:
+        cache.ensure(*files[2])
+    assert "--cache-quota" in (caught.value.hint or "")
+    assert {file.name for file in cache.files()} == {files[0][1], files[1][1]}
     cache.clean()
 
 

@@ -31,11 +31,15 @@ class Cached(msgspec.Struct, frozen=True):
 
 
 class DeviceCache:
-    """The cache of one device. Names carry the content, so a file is never changed in place."""
+    """The cache of one device. Names carry the content, so a file is never changed in place.
+
+    What was asked for through one and the same object is still needed, and stays.
+    """
 
     def __init__(self, device: AdbDevice, *, quota_bytes: int = DEFAULT_QUOTA_BYTES) -> None:
         self._device = device
         self._quota_bytes = quota_bytes
+        self._needed: set[str] = set()
 
     def ensure(
         self,
@@ -48,10 +52,11 @@ class DeviceCache:
         """Have `source`, whose hash is `sha256`, on the device; the least recently used files go
         when the quota would be exceeded.
 
-        Raises DeviceStorageError when it alone exceeds the quota, and as Transport.push.
+        Raises DeviceStorageError when what is needed exceeds the quota, and as Transport.push.
         """
         if not _SHA256.fullmatch(sha256):
             raise InputError(f"{source}: {sha256!r} is not a SHA-256")
+        self._needed.add(sha256)
         size_bytes = source.stat().st_size
         path = f"{CACHE_FOLDER}/{sha256}"
         mode = 0o755 if is_program else 0o644
@@ -64,7 +69,7 @@ class DeviceCache:
         )
         if known.exit_code == 0 and known.text.strip() == str(size_bytes):
             return Cached(path=path, pushed_bytes=0)
-        self._make_room(size_bytes, keep={sha256})
+        self._make_room(size_bytes)
         self._device.push(source, path, mode=mode, sha256=sha256, on_progress=on_progress)
         self._device.run(["touch", path], timeout_s=_TIMEOUT_S, check=True)
         return Cached(path=path, pushed_bytes=size_bytes)
@@ -86,23 +91,23 @@ class DeviceCache:
         found = self._device.list_folder(CACHE_FOLDER, timeout_s=_TIMEOUT_S)
         return sorted(found, key=lambda file: file.modified_s)
 
-    def _make_room(self, size_bytes: int, keep: Collection[str]) -> None:
-        if size_bytes > self._quota_bytes:
-            raise DeviceStorageError(
-                f"device {self._device.serial}: cache: {size_bytes} bytes are more than the "
-                f"quota of {self._quota_bytes}",
-                serial=self._device.serial,
-                hint="raise the quota, or use a smaller model",
-            )
+    def _make_room(self, size_bytes: int) -> None:
         files = self.files()
         used_bytes = sum(file.size_bytes for file in files)
         leaving = []
         for file in files:
             if used_bytes + size_bytes <= self._quota_bytes:
                 break
-            if file.name not in keep:
+            if file.name not in self._needed:
                 leaving.append(file)
                 used_bytes -= file.size_bytes
+        if used_bytes + size_bytes > self._quota_bytes:
+            raise DeviceStorageError(
+                f"device {self._device.serial}: cache: {used_bytes + size_bytes} bytes are needed, "
+                f"more than the quota of {self._quota_bytes}",
+                serial=self._device.serial,
+                hint="raise it with --cache-quota BYTES, or run fewer models at once",
+            )
         self._remove(leaving)
 
     def _remove(self, files: list[RemoteFile]) -> int:

@@ -19,7 +19,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     None: 1 C above that at the session's start. `virtual_binary` and `virtual_apk` are the tool on
     qbench's virtual devices where `benchmark_binary` or `benchmark_apk` is not given. `hold_s`: how
     long the device is kept while another qbench waits for it. `patience_s`: how long a lost device
-    is waited for.
+    is waited for. `cache_bytes`: how much models and tools may take on the device.
     """
 
     is_strict: bool = False
@@ -41,6 +41,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     lock_timeout_s: float = 3600.0
     hold_s: float = 600.0
     patience_s: float = 600.0
+    cache_bytes: int = 4_000_000_000
 
 
 def load(given: Mapping[str, Any]) -> Options:

@@ -46,7 +46,7 @@ def of_device(
     options = load(info.device_options)
     return AndroidBackend(
         device,
-        DeviceCache(device),
+        DeviceCache(device, quota_bytes=options.cache_bytes),
         clock=clock,
         reconnect=hardware.reconnect(device),
         session=info.session_id,

@@ -187,6 +187,13 @@ def on_device(function: _F) -> _F:
             default=True,
             help="No fp16 arithmetic on the GPU.",
         ),
+        click.option(
+            "--cache-quota",
+            "cache_bytes",
+            type=click.IntRange(1),
+            metavar="BYTES",
+            help="What models and tools may take on the device. Default: 4 GB.",
+        ),
         click.option("--nnapi-accelerator", help="One of those that the device lists."),
         click.option("--qnn-libraries", type=file, help="Folder with the QNN delegate's files."),
         click.option("--hexagon-libraries", type=file, help="Folder with the Hexagon libraries."),
