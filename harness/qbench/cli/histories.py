@@ -16,6 +16,7 @@ from qbench.cli.counting import counting
 from qbench.clock import Clock, SystemClock
 from qbench.errors import InputError, ModelFileError
 from qbench.history import compact, database, json, series, staleness, text
+from qbench.history.compact import Compacted
 from qbench.history.confirmation import Entry
 from qbench.history.database import Database
 from qbench.units import printable
@@ -58,13 +59,14 @@ def tell(
 
 def compact_all(results: Path, *, as_json: bool) -> int:
     every = compact.sessions(results)
-    counts: Counter[str] = Counter()
+    counts: Counter[Compacted] = Counter()
     with counting("sessions") as on_done:
         for done, session in enumerate(every, 1):
-            counts[compact.compact(session).value] += 1
+            counts[compact.compact(session)] += 1
             on_done(done, len(every))
     if as_json:
-        body = {"schema_version": 1, "sessions": len(every), **counts}
+        by_word = {word.name.lower(): counts[word] for word in Compacted}
+        body = {"schema_version": 1, "sessions": len(every), **by_word}
         click.echo(msgspec.json.format(msgspec.json.encode(body), indent=2).decode())
     else:
         told = ", ".join(f"{count} {word}" for word, count in counts.items())

@@ -62,9 +62,16 @@ def opened(
                 f"{root}: no runs in {len(every)} sessions",
                 hint="`qbench run` makes sessions; --results names another folder of them",
             )
-        connection.execute(f"CREATE VIEW runs AS {_select(packed, lines, runs)}")
         files = (*packed, *([lines] if runs else []))
-        yield Database(connection, files, len(every), len(loose), runs)
+        try:
+            connection.execute(f"CREATE VIEW runs AS {_select(packed, lines, runs)}")
+            yield Database(connection, files, len(every), len(loose), runs)
+        except duckdb.Error as error:
+            raise StoreError(
+                f"{root}: {' '.join(str(error).split())}",
+                hint="a damaged runs-*.parquet can be deleted: qbench history compact makes it "
+                "anew from runs.jsonl",
+            ) from error
 
 
 def _settings(scratch: str) -> dict[str, str | bool | int | float | list[str]]:

@@ -197,7 +197,7 @@ def _points(rows: DuckDBPyConnection) -> Iterator[Point]:
 
 def _fitting(database: DuckDBPyConnection, pattern: str) -> list[str]:
     every = database.execute("SELECT DISTINCT case_id FROM runs WHERE case_run = 0").fetchall()
-    return [case_id for (case_id,) in every if fnmatchcase(case_id, pattern)]
+    return [each for (each,) in every if each == pattern or fnmatchcase(each, pattern)]
 
 
 def _nothing(
