@@ -6,6 +6,7 @@ import csv as stdlib_csv
 import io
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -33,6 +34,7 @@ from qbench.report import (
 )
 from qbench.report.row import Row
 from qbench.stats import Kept
+from qbench.units import format_ms
 
 SCHEMAS = Path(__file__).parent / "schemas"
 
@@ -63,6 +65,37 @@ def test_csv_has_a_line_per_case_and_leaves_absent_values_empty() -> None:
     simulated = next(line for line in read if line["origin"] == "simulated")
     assert simulated["tier"] == "S1"
     assert simulated["interval_level"] == "0.9"
+
+
+@pytest.mark.parametrize(
+    "render",
+    [
+        lambda c: csv.render(_flat(c), flat.CaseRow),
+        lambda c: csv.render(_runs(c), flat.RunRow),
+        lambda c: junit.render(c.sessions),
+        lambda c: benchmark_action.render(_rows(c)),
+        lambda c: benchmark_action.render_bencher(_rows(c)),
+    ],
+)
+def test_a_predicted_number_has_its_band_wherever_it_goes(
+    render: Callable[[html.Content], str],
+) -> None:
+    content = a_content()
+    text = render(content)
+    simulated = [row.summary for row in _rows(content) if row.summary.tier is not None]
+    assert simulated
+    for s in simulated:
+        assert s.interval is not None
+        assert s.p50_us is not None
+        low, high = s.interval.low, s.interval.high
+        half = max(high - s.p50_us, s.p50_us - low)
+        words = [  # us, ms, ns or half the width, as each format has it
+            [f"{round(low)}", f"{round(high)}"],
+            [f"{format_ms(low)}-{format_ms(high)} ms", f"tier {s.tier}"],
+            [f"{low * 1000}", f"{high * 1000}"],
+            [f"{half / 1000:.4g}", f"tier {s.tier}"],
+        ]
+        assert any(all(word in text for word in each) for each in words), (s.case.case_id, text)
 
 
 def test_csv_of_hostile_names_reads_back_as_written() -> None:
@@ -258,6 +291,8 @@ def test_a_trace_is_made_of_complete_events_that_follow_each_other_and_add_up(
         mine = [event for event in events if event["pid"] == pid]
         names = [e["args"]["name"] for e in mine if e["name"] == "process_name"]
         assert names[0].startswith("SIMULATED ")
+        assert "90 % band" in names[0]
+        assert "tier S1" in names[0]
         threads = {e["tid"] for e in mine if e["name"] == "thread_name"}
         at_us = 0.0
         for event in (e for e in mine if e["ph"] == "X"):

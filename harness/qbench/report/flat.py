@@ -68,8 +68,8 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. `p50_us` is the median of its invokes, or the predicted one; `invokes` their
-    number."""
+    """One run. `p50_us` is the median of its invokes, or the predicted one, which alone has a
+    tier and the 90 % band `low_us` .. `high_us`; `invokes` their number."""
 
     session: str
     case_id: str
@@ -85,7 +85,10 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     tool: str | None
     tool_sha256: str | None
     kind: str
+    tier: str | None
     p50_us: float | None
+    low_us: int | None
+    high_us: int | None
     min_us: int | None
     max_us: int | None
     invokes: int | None
@@ -166,6 +169,7 @@ def run_row(session: str, case: Case, record: RunRecord) -> RunRow:
         tool=record.tool,
         tool_sha256=record.tool_sha256,
         kind=type(outcome).__name__.lower(),
+        tier=outcome.tier.value if isinstance(outcome, Prediction) else None,
         **_latencies(outcome),
         warmup_invokes=measured.warmup_invokes if measured else None,
         init_us=measured.init_latency_us if measured else None,
@@ -182,17 +186,24 @@ def run_row(session: str, case: Case, record: RunRecord) -> RunRow:
 
 
 def _latencies(outcome: Measurement | Prediction | Failure) -> dict[str, Any]:
-    told: dict[str, Any] = dict.fromkeys(("p50_us", "min_us", "max_us", "invokes"))
+    told: dict[str, Any] = dict.fromkeys(
+        ("p50_us", "low_us", "high_us", "min_us", "max_us", "invokes")
+    )
     if isinstance(outcome, Prediction):
-        return told | {"p50_us": float(outcome.p50_us)}
+        return told | {
+            "p50_us": float(outcome.p50_us),
+            "low_us": outcome.low_us,
+            "high_us": outcome.high_us,
+        }
     if isinstance(outcome, Failure):
         return told
     invokes = outcome.invokes
     if isinstance(invokes, InvokeSamples):
         us = invokes.latencies_us
-        return {"p50_us": median(us), "min_us": min(us), "max_us": max(us), "invokes": len(us)}
+        few = {"p50_us": median(us), "min_us": min(us), "max_us": max(us), "invokes": len(us)}
+        return told | few
     p50_us = None if invokes.p50_us is None else float(invokes.p50_us)
-    return {
+    return told | {
         "p50_us": p50_us,
         "min_us": invokes.min_us,
         "max_us": invokes.max_us,

@@ -16,16 +16,18 @@ from qbench.report import budgets
 from qbench.report.comparison import ComparedPair, Comparison
 from qbench.report.html.content import Session
 from qbench.stats import BudgetCheck, Kept, Ratio
-from qbench.units import printable
+from qbench.units import format_ms, printable
 
 
 class Test(NamedTuple):
-    """`problem`: (error | failure | skipped, type, message)."""
+    """`problem`: (error | failure | skipped, type, message). `told`: how sure the time is, for the
+    suite's properties, as the schema has none for a case."""
 
     group: str
     name: str
     time_s: float
     problem: tuple[str, str, str] | None = None
+    told: str | None = None
 
 
 def render(sessions: Sequence[Session], comparison: Comparison | None = None) -> str:
@@ -59,7 +61,18 @@ def _case(s: Summary) -> Test:
         problem = ("error", s.failure.error, told)
     elif s.p50_us is None:
         problem = ("skipped", "", "not run" if not s.runs else "no median was told")
-    return Test("cases", s.case.case_id, time_s, problem)
+    return Test("cases", s.case.case_id, time_s, problem, _sure(s))
+
+
+def _sure(s: Summary) -> str | None:
+    if s.p50_us is None:
+        return None
+    origin = f"{s.case.origin}".upper() if s.tier else f"{s.case.origin}"
+    parts = [origin, f"tier {s.tier}"] if s.tier else [origin]
+    if s.interval is not None:
+        what = "90 % band" if s.tier else "95 % interval of the median"
+        parts.append(f"{what} {format_ms(s.interval.low)}-{format_ms(s.interval.high)} ms")
+    return ", ".join(parts)
 
 
 def _budget(check: BudgetCheck) -> Test:
@@ -109,7 +122,11 @@ def _suite(
             "time": f"{sum(test.time_s for test in tests):.6f}",
         },
     )
-    Tree.SubElement(suite, "properties")
+    properties = Tree.SubElement(suite, "properties")
+    for test in tests:
+        if test.told is not None:
+            about = {"name": _token(test.name), "value": test.told}
+            Tree.SubElement(properties, "property", about)
     for test in tests:
         _test(suite, test)
     Tree.SubElement(suite, "system-out")

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from qbench.records import ComputeUnit
+from qbench.records import ComputeUnit, Failure, Prediction
 from qbench.report.html.content import Foreseen
+from qbench.units import format_ms
 
 _THREADS = {unit.value: number for number, unit in enumerate(ComputeUnit, 1)}
 
@@ -34,7 +35,7 @@ def render(foreseen: Sequence[Foreseen]) -> str:
 
 def _process(pid: int, one: Foreseen) -> Iterator[dict[str, Any]]:
     a = one.answer
-    name = f"SIMULATED {a.model} {a.delegate} x{a.threads} on {one.device}"
+    name = f"SIMULATED {a.model} {a.delegate} x{a.threads} on {one.device}{_sure(a.outcome)}"
     yield _named("process_name", pid, 0, name)
     units = dict.fromkeys(kernel.unit for kernel in a.kernels)
     for unit in units:
@@ -58,6 +59,13 @@ def _process(pid: int, one: Foreseen) -> Iterator[dict[str, Any]]:
             },
         }
         at_us += kernel.time_us
+
+
+def _sure(outcome: Prediction | Failure) -> str:
+    if isinstance(outcome, Failure):
+        return ""
+    band = f"{format_ms(outcome.low_us)}-{format_ms(outcome.high_us)}"
+    return f": {format_ms(outcome.p50_us)} ms, 90 % band {band}, tier {outcome.tier}"
 
 
 def _named(kind: str, pid: int, tid: int, name: str) -> dict[str, Any]:
