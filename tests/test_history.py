@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -338,7 +339,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_a_hint(tmp_path: Path)
     stamp = compact.stamp(session)
     (session.folder / f".runs-{stamp}.parquet.part").mkdir()
     with pytest.raises(StoreError, match="Is a directory"):
-        compact.compact(session)
+        compact.compact(session, duckdb.connect())
 
 
 @pytest.fixture(scope="module")
@@ -359,7 +360,7 @@ def test_a_file_cut_anywhere_has_the_runs_of_its_whole_lines(
     lines = whole[:cut].count(b"\n")
     assert len(rows_of(session)) == lines
     expected = compact.Compacted.WRITTEN if lines else compact.Compacted.EMPTY
-    assert compact.compact(session) is expected
+    assert compact.compact(session, duckdb.connect()) is expected
     assert (session.folder / "runs.jsonl").read_bytes() == whole[:cut]
 
 

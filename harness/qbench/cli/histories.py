@@ -58,11 +58,13 @@ def tell(
 
 
 def compact_all(results: Path, *, as_json: bool) -> int:
+    import duckdb
+
     every = compact.sessions(results)
     counts: Counter[Compacted] = Counter()
-    with counting("sessions") as on_done:
+    with counting("sessions") as on_done, duckdb.connect() as writer:
         for done, session in enumerate(every, 1):
-            counts[compact.compact(session)] += 1
+            counts[compact.compact(session, writer)] += 1
             on_done(done, len(every))
     if as_json:
         by_word = {word.name.lower(): counts[word] for word in Compacted}
