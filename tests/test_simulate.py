@@ -19,12 +19,13 @@ from qbench.cli import group as qbench
 from qbench.cli.simulating import thread_counts
 from qbench.errors import InputError
 from qbench.placement import Assumption
-from qbench.records import ComputeUnit, Delegate, Tier
+from qbench.records import ComputeUnit, Delegate, Precision, Tier
 from qbench.report.simulation import Piece, partition_map
-from qbench.simulator import Oracle, whatif
+from qbench.simulator import Oracle, requantize, whatif
 
 MODELS = ROOT / "harness" / "qbench" / "models"
 INT8 = str(MODELS / "smallcnn-int8.tflite")
+FP32 = str(MODELS / "smallcnn-fp32.tflite")
 SD865 = profiles.load("sd865")
 
 
@@ -148,6 +149,8 @@ def test_a_damaged_file_of_a_folder_is_a_failure_beside_the_others(tmp_path: Pat
         ([INT8, "--clock", "huge=1GHz"], "clock: 'huge=1GHz' is not understood"),
         ([INT8, "--clock", "prime=0GHz"], "clock: 'prime=0GHz' is not understood"),
         ([INT8, "--threads", "many"], "threads: 'many' is not understood"),
+        ([FP32, "--what-if", "precision=int4"], "precision=int4 is not understood"),
+        ([INT8, "--what-if", "precision=dynamic"], "only an fp32 model can be supposed dynamic"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_by_name(arguments: list[str], said: str) -> None:
@@ -189,6 +192,34 @@ def test_support_that_is_supposed_joins_the_pieces_and_that_which_is_denied_cuts
     assert {n.reason for n in cut.refused if n.op == "HARD_SWISH"} == {
         "NNAPI is assumed to refuse it"
     }
+
+
+@pytest.mark.parametrize(
+    "network", ["mobilenet_v1", "mobilenet_v3_large", "densenet_121", "deeplab_v3_plus_mobilenet"]
+)
+def test_a_model_that_is_supposed_int8_is_predicted_as_the_int8_model_is(network: str) -> None:
+    oracle = Oracle(SD865)
+    real = build(network, "int8")
+    supposed = requantize.quantized(build(network, "float32"), Precision.INT8)
+    for delegate in (Delegate.CPU, Delegate.GPU, Delegate.NNAPI, Delegate.HEXAGON):
+        of_real, of_supposed = (
+            oracle.foresee(model, delegate, 4).prediction for model in (real, supposed)
+        )
+        assert of_supposed == of_real
+
+
+def test_another_precision_is_a_supposition_that_is_told() -> None:
+    usual = {r["delegate"]: r for r in results(FP32)}
+    for precision in ("int8", "dynamic"):
+        for r in results(FP32, "--what-if", f"precision={precision}"):
+            assert (r["precision"], r["tier"]) == (precision, "S0")
+            assert r["supposed"] == f"precision={precision}"
+            assert f"supposed: precision={precision}" in r["warnings"]
+            if r["delegate"] == "cpu":
+                assert r["p50_us"] < usual["cpu"]["p50_us"]
+    (npu,) = results(FP32, "--what-if", "precision=int8", "--delegate", "nnapi")
+    assert usual["nnapi"]["nodes_npu"] == 0  # this driver takes no floats
+    assert npu["nodes_npu"] == 21
 
 
 def test_an_assumption_about_one_executor_leaves_the_others_alone() -> None:

@@ -24,7 +24,8 @@ from qbench.cli import options
     "--what-if",
     "suppositions",
     multiple=True,
-    help='"HARD_SWISH supported by xnnpack", "ADD refused by gpu". May be given several times.',
+    help='"HARD_SWISH supported by xnnpack", "ADD refused by gpu", "precision=int8" (or dynamic, '
+    "of an fp32 model). May be given several times.",
 )
 @click.option(
     "--clock",

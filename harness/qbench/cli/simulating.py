@@ -14,7 +14,7 @@ from qbench.errors import InputError, ProfileError, QBenchError
 from qbench.formats import failure_of
 from qbench.records import Delegate, DeviceProfile, Failure, ModelInfo, Precision
 from qbench.report.simulation import Answer, Asked, Line, Piece
-from qbench.simulator import whatif
+from qbench.simulator import requantize, whatif
 from qbench.simulator.calibration import document
 
 _MOST_THREADS = 64
@@ -76,7 +76,9 @@ def oracle_for(question: Question) -> simulator.Oracle:
     """For the profile as it is supposed to be. Raises InputError, ProfileError (a profile, or a
     calibration that is damaged or of another profile)."""
     profile = whatif.clocked(profiles.load(question.device), question.clocks)
-    assumptions = [whatif.assumption(text) for text in question.suppositions]
+    assumptions = [
+        whatif.assumption(text) for text in question.suppositions if whatif.precision(text) is None
+    ]
     given = None if question.calibration is None else document.load(question.calibration)
     if given is not None and given.profile != profile.name:
         raise ProfileError(
@@ -117,6 +119,7 @@ def tell(
     answer: Callable[[ModelInfo, Delegate, int], T],
 ) -> Iterator[tuple[Path, ModelInfo | None, Delegate, int, T | Failure]]:
     """`answer` for every file, delegate and number of threads; see `ask` for what it raises."""
+    wanted = [p for text in question.suppositions if (p := whatif.precision(text)) is not None]
     delegates = [Delegate(d) for d in question.delegates] or _all_units(oracle.profile)
     default = [oracle.default_threads]
     counts = thread_counts(question.threads) if question.threads else default
@@ -124,6 +127,8 @@ def tell(
     for path in files:
         try:
             model = modelfile.read(path)
+            for precision in wanted:
+                model = requantize.quantized(model, precision)
         except QBenchError as error:
             if len(files) == 1:
                 raise

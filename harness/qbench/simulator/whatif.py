@@ -1,4 +1,4 @@
-"""Questions about a device that is not quite the profile's: other clocks, other support."""
+"""Questions about what is not quite so: other clocks, other support, another precision."""
 
 from __future__ import annotations
 
@@ -9,14 +9,30 @@ import msgspec
 
 from qbench.errors import InputError
 from qbench.placement import Assumption
-from qbench.records import DeviceProfile, Prediction, Tier
+from qbench.records import DeviceProfile, Precision, Prediction, Tier
 from qbench.simulator import priors
 from qbench.simulator.kernels import Dtype
 
 _EXECUTORS = ("xnnpack", "gpu", "nnapi", "hexagon")
 _ASSUMED = re.compile(r"(?P<op>\S+)\s+(?P<verb>supported|refused)\s+by\s+(?P<executor>\S+)", re.I)
+_PRECISION = re.compile(r"precision\s*=\s*(?P<name>\S+)", re.I)
 _CLOCK = re.compile(r"(?P<name>[\w-]+)\s*=\s*(?P<value>\d+(\.\d+)?)\s*(?P<unit>[kMG]Hz)", re.I)
 _KHZ = {"khz": 1, "mhz": 1_000, "ghz": 1_000_000}
+
+
+def precision(text: str) -> Precision | None:
+    """`precision=int8`: what the model is supposed to be quantized to; None for another question.
+    Raises InputError for a precision that nothing can be said of."""
+    found = _PRECISION.fullmatch(text.strip())
+    if found is None:
+        return None
+    name = found["name"].lower()
+    if name not in (Precision.INT8, Precision.DYNAMIC):
+        raise InputError(
+            f"what-if: precision={name} is not understood",
+            hint="say precision=int8 or precision=dynamic, of an fp32 model",
+        )
+    return Precision(name)
 
 
 def assumption(text: str) -> Assumption:
@@ -27,7 +43,7 @@ def assumption(text: str) -> Assumption:
         raise InputError(
             f"what-if: {text!r} is not understood",
             hint=f'say "OPERATOR supported by X" or "OPERATOR refused by X", X one of '
-            f"{', '.join(_EXECUTORS)}",
+            f"{', '.join(_EXECUTORS)}; or precision=int8",
         )
     op = found["op"]
     label = op if op.startswith("CUSTOM:") else op.upper()

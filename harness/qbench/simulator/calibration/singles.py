@@ -15,9 +15,10 @@ from typing import Any
 
 import msgspec
 
-from qbench.records import ModelInfo, OpOptions, Precision, Quantization
+from qbench.records import ModelInfo, OpOptions
 from qbench.simulator.kernels import Dtype
 from qbench.simulator.networks.graph import Graph
+from qbench.simulator.requantize import hybrid
 
 _COPIES_BYTES = 2 << 20  # twice a second cache of today: what comes round again is not in it
 _MOST_COPIES = 40
@@ -25,7 +26,6 @@ _LEAST_MACS, _MOST_MACS = 2e5, 6e7
 _MOST_ELEMENTS = 1_500_000
 _WIDTHS = ("shared", "private", "shared", "single")
 _GRAPH_DTYPE = {Dtype.FP32: "float32", Dtype.INT8: "int8", Dtype.DYNAMIC: "float32"}
-_HYBRID_VERSIONS = {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 9}
 
 Build = Callable[[Graph, int], int]
 Shape = tuple[int, ...]
@@ -92,7 +92,7 @@ def _written(ask: _Ask, dtype: Dtype, copies: int, *, private: bool) -> ModelInf
             graph.inputs += inputs
         outputs.append(ask.build(graph, inputs))
     model = graph.info(*outputs)
-    return _hybrid(model) if dtype is Dtype.DYNAMIC else model
+    return hybrid(model) if dtype is Dtype.DYNAMIC else model
 
 
 def _chain(dtype: Dtype, length: int) -> Single:
@@ -103,35 +103,8 @@ def _chain(dtype: Dtype, length: int) -> Single:
         x = graph.unary("HARD_SWISH", graph.conv(x, 32, 1, act="NONE"))
     model = graph.info(x)
     name = f"pieces-{length}-{dtype.value}"
-    model = _hybrid(model) if dtype is Dtype.DYNAMIC else model
+    model = hybrid(model) if dtype is Dtype.DYNAMIC else model
     return Single(name, dtype, msgspec.structs.replace(model, path=name, description=name))
-
-
-def _hybrid(model: ModelInfo) -> ModelInfo:
-    """The same with 8-bit weights per channel, as dynamic-range quantization leaves it."""
-    tensors = list(model.main.tensors)
-    ops = []
-    for op in model.main.ops:
-        if op.name in _HYBRID_VERSIONS:
-            weights = tensors[op.inputs[1]]
-            axis = 3 if op.name == "DEPTHWISE_CONV_2D" else 0
-            tensors[weights.index] = msgspec.structs.replace(
-                weights,
-                dtype="int8",
-                nbytes=prod(weights.shape),
-                quantization=Quantization(0.01, 0, weights.shape[axis], axis, True),
-            )
-            options = op.options
-            if op.name == "FULLY_CONNECTED":
-                options = msgspec.structs.replace(options, asymmetric_quantize_inputs=True)
-            version = _HYBRID_VERSIONS[op.name]
-            op = msgspec.structs.replace(op, version=version, options=options)
-        ops.append(op)
-    main = msgspec.structs.replace(model.main, tensors=tuple(tensors), ops=tuple(ops))
-    weight_bytes = sum(t.nbytes or 0 for t in tensors if t.is_constant)
-    return msgspec.structs.replace(
-        model, subgraphs=(main,), weight_bytes=weight_bytes, precision=Precision.DYNAMIC
-    )
 
 
 # -- which shapes
