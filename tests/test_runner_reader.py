@@ -65,6 +65,22 @@ def _raw(**changes: Any) -> RawOutput:
     return msgspec.structs.replace(raw, **changes)
 
 
+def test_what_was_watched_is_the_telemetry_of_the_whole_report() -> None:
+    report = runner.read_report(WHOLE.report)
+    assert runner.read_watched(WHOLE.report) == (report.started_s, report.samples)
+
+
+@given(st.integers(0, len(WHOLE.report)))
+def test_watching_reads_no_report_that_is_cut_before_its_telemetry(length: int) -> None:
+    cut = WHOLE.report[:length]
+    try:
+        started_s, samples = runner.read_watched(cut)
+    except (RunnerOutputError, RunnerVersionError):
+        return
+    whole = runner.read_report(WHOLE.report)
+    assert (started_s, samples) == (whole.started_s, whole.samples[: len(samples)])
+
+
 def _measured(raw: RawOutput) -> Measurement:
     told = formats.read(raw)
     assert isinstance(told, Measurement)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from qbench import plan
 from qbench.errors import StoreError
@@ -115,6 +116,8 @@ def test_raw_output_comes_back_to_the_byte(tmp_path: Path) -> None:
         writer.save_raw(_raw(1, ""))
     assert list(session.raw_runs()) == [_raw(0, odd), _raw(1, "")]
     assert list(session.raw_runs(without={0})) == [_raw(1, "")]
+    bare = [replace(run, raw=replace(run.raw, stdout="", stderr="")) for run in session.raw_runs()]
+    assert list(session.raw_runs(with_streams=False)) == bare
     stem = "0000-m-int8-cpu-t1@host-r0"
     assert (session.folder / "raw" / f"{stem}.stdout").read_bytes() == b"a\r\nb\x00\xff\xfe\n"
 

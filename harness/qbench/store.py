@@ -95,14 +95,20 @@ class Session:
         records, _ = self._records()
         return records
 
-    def raw_runs(self, *, without: Set[int] = frozenset()) -> Iterator[RawRun]:
-        """All complete raw outputs in the order of the plan, but for those sequence numbers."""
+    def raw_runs(
+        self, *, without: Set[int] = frozenset(), with_streams: bool = True
+    ) -> Iterator[RawRun]:
+        """All complete raw outputs in the order of the plan, but for those sequence numbers; not
+        `with_streams`: stdout and stderr are left empty and on disk."""
         folder = self.folder / "raw"
         with _storing(folder):
             metas = sorted(folder.glob("*.json")) if folder.is_dir() else []
         for meta in metas:
             run = _load(meta, RawRun)
             if run.sequence in without:
+                continue
+            if not with_streams:
+                yield run
                 continue
             with _storing(meta):
                 raw = msgspec.structs.replace(

@@ -10,7 +10,7 @@ from qbench import __version__, modelfile, profiles, simulator, stats
 from qbench.cli import perform, reporting_sustained, simulating
 from qbench.clock import Clock
 from qbench.errors import QBenchError, StoreError
-from qbench.formats.runner import read_report
+from qbench.formats.runner import read_watched
 from qbench.formats.runner.telemetry import zone_c
 from qbench.records import Case, ModelInfo, Origin, OutputFormat, RawRun, RunRecord
 from qbench.report import html
@@ -90,7 +90,7 @@ def _looks(
         ]
         began |= html.moments(mine)
     found: dict[str, list[html.Look]] = {}
-    for run in session.raw_runs(without=others):
+    for run in session.raw_runs(without=others, with_streams=False):
         if run.case_id in cases and run.sequence in began:
             looks = found.setdefault(cases[run.case_id].device, [])
             looks.extend(_seen(run, began[run.sequence]))
@@ -101,12 +101,12 @@ def _seen(run: RawRun, began: datetime) -> Iterator[html.Look]:
     if run.raw.format is not OutputFormat.ANDROID_RUN or run.raw.report is None:
         return
     try:
-        report = read_report(run.raw.report)
+        started_s, samples = read_watched(run.raw.report)
     except QBenchError:  # the record of the run tells it already
         return
     uptime_s = run.before.uptime_s if run.before is not None else None
-    first_s = report.started_s if uptime_s is None else uptime_s
-    for sample in report.samples:
+    first_s = started_s if uptime_s is None else uptime_s
+    for sample in samples:
         moment = began + timedelta(seconds=sample.at_s - first_s)
         yield html.Look(
             at=moment.isoformat(timespec="milliseconds"),

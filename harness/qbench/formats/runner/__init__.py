@@ -19,6 +19,7 @@ from qbench.formats.runner.result import (
     read_report,
     read_state,
     read_waited,
+    read_watched,
     split_result,
 )
 from qbench.formats.runner.run import read
@@ -45,5 +46,6 @@ __all__ = [
     "read_report",
     "read_state",
     "read_waited",
+    "read_watched",
     "split_result",
 ]
