@@ -52,7 +52,9 @@ def test_one_model_is_told_operator_by_operator_and_the_times_add_up() -> None:
     assert [r["delegate"] for r in told] == ["nnapi", "gpu", "cpu"]
     for r in told:
         assert sum(k["time_us"] for k in r["kernels"]) == pytest.approx(r["p50_us"], abs=1)
-        by_bound = sum(r[f"{b}_us"] for b in ("compute", "memory", "overhead", "segment"))
+        by_bound = sum(
+            r[f"{b}_us"] for b in ("compute", "memory", "overhead", "segment", "transfer")
+        )
         assert by_bound == pytest.approx(r["p50_us"], abs=1)
         assert 0 < r["low_us"] < r["p50_us"] < r["high_us"]
         assert (r["origin"], r["tier"]) == ("simulated", "S1")

@@ -32,6 +32,7 @@ from qbench.records import (
 )
 from qbench.simulator import SimulatorBackend, dynamics, priors
 from qbench.simulator.anchors import Anchors
+from qbench.simulator.cost import BOUNDS, COPY_BYTES_PER_US
 from qbench.simulator.kernels import Dtype
 
 CPU, GPU, NPU = ComputeUnit.CPU, ComputeUnit.GPU, ComputeUnit.NPU
@@ -146,7 +147,7 @@ def test_the_band_holds_the_median_and_the_break_down_adds_up_to_it(
     assert told.p90_us > told.p50_us
     assert sum(line.time_us for line in lines) == pytest.approx(told.p50_us, abs=0.51)
     assert sorted(i for line in lines for i in line.ops) == list(range(len(model.main.ops)))
-    assert {line.bound_by for line in lines} <= {"compute", "memory", "overhead", "segment"}
+    assert {line.bound_by for line in lines} <= set(BOUNDS)
 
 
 def test_the_same_question_gets_the_same_answer() -> None:
@@ -207,6 +208,10 @@ def test_what_a_delegate_leaves_is_priced_on_the_cpu_and_said() -> None:
         (NPU, (2,)),
     }
     assert sum(line.bound_by == "segment" for line in lines) == 3
+    moved = [line.time_us for line in lines if line.bound_by == "transfer"]
+    assert len(moved) == 2  # to and from the NPU, for each of its pieces
+    first, last = 28 * 28 * (16 + 32), 28 * 28 * (32 + 32)
+    assert moved == [crossing / COPY_BYTES_PER_US for crossing in (first, last)]
     assert told.warnings == ("1 of 3 operators run on the CPU",)
     assert "NPU int8" in told.basis
     assert "CPU int8" in told.basis

@@ -42,6 +42,11 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     bound_by: str
 
 
+def name_of(line: Line) -> str:
+    """Of its operators, or of what a piece of the graph costs beside them."""
+    return "+".join(line.names) or ("transfers" if line.bound_by == "transfer" else "invoke")
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """One model on one delegate with one number of threads. `outcome` a Failure: no number."""
 
@@ -70,7 +75,7 @@ FIELDS: dict[str, type] = {
     "tier": str,
     **dict.fromkeys(("nodes_npu", "nodes_gpu", "nodes_cpu", "partitions"), int),
     "cpu_fallback": bool,
-    **dict.fromkeys(("compute_us", "memory_us", "overhead_us", "segment_us"), float),
+    **dict.fromkeys(("compute_us", "memory_us", "overhead_us", "segment_us", "transfer_us"), float),
     **dict.fromkeys(("supposed", "failure"), str),
 }
 """Of an answer as one row, with what they hold where they are not absent."""
@@ -184,7 +189,7 @@ def _kernels(answer: Answer) -> Table:
         row(
             found,
             _spans(line.ops) or "-",
-            "+".join(line.names) or "invoke, transfers",
+            name_of(line),
             f"{line.executor} {line.dtype}",
             format_count(line.macs) if line.macs else "",
             f"{line.time_us / 1000:.3f}",

@@ -13,6 +13,7 @@ import msgspec
 
 from qbench.records import ComputeUnit, Failure, Prediction
 from qbench.report.html.content import Foreseen
+from qbench.report.simulation import name_of
 from qbench.units import format_ms
 
 _THREADS = {unit.value: number for number, unit in enumerate(ComputeUnit, 1)}
@@ -48,7 +49,7 @@ def _process(pid: int, one: Foreseen) -> Iterator[dict[str, Any]]:
             "tid": _THREADS[kernel.unit],
             "ts": round(at_us, 3),
             "dur": round(kernel.time_us, 3),
-            "name": "+".join(kernel.names) or "invoke, transfers",
+            "name": name_of(kernel),
             "cat": kernel.bound_by,
             "args": {
                 "operators": list(kernel.ops),

@@ -86,10 +86,17 @@ class Speed(msgspec.Struct, frozen=True):
     cycles_per_us: float = 1.0
 
 
+BOUNDS = ("compute", "memory", "overhead", "segment", "transfer")
+
+
 class KernelCost(msgspec.Struct, frozen=True):
-    """One line of a break-down. `bound_by`: compute, memory, overhead; segment for what a piece of
-    the graph costs beside its kernels (then `ops` is empty). `is_calibrated`: priced by what was
-    measured on the device itself."""
+    """One line of a break-down.
+
+    `bound_by`: compute, memory, overhead (the launch); and for what a piece of the graph costs
+    beside its kernels (then `ops` is empty) segment, which is the invoke, RPC and waiting, and
+    transfer, the bytes that go to and from another unit. `is_calibrated`: priced by what was
+    measured on the device itself.
+    """
 
     ops: tuple[int, ...]
     unit: ComputeUnit

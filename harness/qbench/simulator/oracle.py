@@ -17,7 +17,7 @@ from qbench.simulator.calibration import document
 from qbench.simulator.calibration.document import Calibration
 from qbench.simulator.calibration.heat import with_step_test
 from qbench.simulator.calibration.price import Pricer
-from qbench.simulator.cost import KernelCost
+from qbench.simulator.cost import BOUNDS, KernelCost
 from qbench.simulator.predict import breakdown, prediction
 
 # The custom operators that every build of the runtime has (LiteRT tflite/core/kernels/register.cc,
@@ -36,8 +36,8 @@ class Foreseen(msgspec.Struct, frozen=True):
 
     @property
     def bound_by_us(self) -> dict[str, float]:
-        """Time by what bounds it: compute, memory, overhead, segment."""
-        found = dict.fromkeys(("compute", "memory", "overhead", "segment"), 0.0)
+        """Time by what bounds it."""
+        found = dict.fromkeys(BOUNDS, 0.0)
         for line in self.lines:
             found[line.bound_by] += line.time_us
         return found

@@ -202,9 +202,10 @@ def _segment_costs(
         return []
     main = max(found, key=lambda kernel: kernel.macs).dtype
     own_us = rated(unit, executor, main)[1].segment_us
-    if unit is not ComputeUnit.CPU:
-        own_us += cost.segment_floor_us(unit, kernels.boundary_bytes(graph, segment))
     costs = [KernelCost((), unit, executor, main, own_us, "segment")]
+    if unit is not ComputeUnit.CPU:
+        moved_us = cost.segment_floor_us(unit, kernels.boundary_bytes(graph, segment))
+        costs.append(KernelCost((), unit, executor, main, moved_us, "transfer"))
     for kernel in found:
         at, coefficients = rated(unit, executor, kernel.dtype)
         costs.append(cost.kernel_cost(kernel, at, coefficients))

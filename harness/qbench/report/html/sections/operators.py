@@ -10,13 +10,15 @@ from qbench.report.html.figure import Page, draw, legend, section
 from qbench.report.html.markup import Html, in_plot
 from qbench.report.html.table import Cell, Column, Table
 from qbench.report.simulation import Line as Kernel
+from qbench.report.simulation import name_of
 from qbench.units import format_count, format_ms, printable
 
 _BOUND = {
     "compute": ("--compute", "compute: the arithmetic takes longest"),
     "memory": ("--memory", "memory: bytes to and from memory take longest"),
     "overhead": ("--overhead", "overhead: the launch of the kernel takes longest"),
-    "segment": ("--segment", "segment: handing a piece of the graph to its unit"),
+    "segment": ("--segment", "segment: handing a piece of the graph to its unit, and waiting"),
+    "transfer": ("--transfer", "transfer: bytes to and from another unit"),
 }
 
 
@@ -82,7 +84,7 @@ def _page(f: Foreseen) -> Page:
 
 
 def _named(kernel: Kernel) -> str:
-    names = list(dict.fromkeys(kernel.names)) or ["invoke, transfers"]
+    names = list(dict.fromkeys(kernel.names)) or [name_of(kernel)]
     ops = f"#{kernel.ops[0]}" if kernel.ops else ""
     macs = f", {format_count(kernel.macs)} MACs" if kernel.macs else ""
     return f"{ops} {'+'.join(names)} ({kernel.executor} {kernel.dtype}{macs})".strip()
