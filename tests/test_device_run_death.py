@@ -12,9 +12,13 @@ import pytest
 
 from fakes.desk import Desk, inside, left_behind, settings_of
 from fakes.virtual_phones import adb_of
+from qbench.adb.connecting import disconnect_tcp
+from qbench.adb.deadline import Deadline
+from qbench.adb.server import connect, receive
 from qbench.clock import SystemClock
 from qbench.records import Measurement, Origin
 from qbench.store import Session
+from qbench.virtual import instances
 
 INT8 = ("smallcnn", "--precision", "int8", "--device", "sd865")
 
@@ -100,6 +104,46 @@ def test_a_device_finishes_its_list_without_its_host_and_resume_collects_it(desk
         again = desk.qbench("resume", str(folder), "--json")
         assert again.returncode == 0
         assert json.loads(again.stdout)["results"] == json.loads(resumed.stdout)["results"]
+
+
+def plug_in(desk: Desk, address: str) -> str:
+    """As adb finds an emulator: a serial that is no address, so nobody can `adb connect` it."""
+    port = int(address.rpartition(":")[2])
+    deadline = Deadline(10)
+    with connect(desk.adb.server, deadline) as connection:
+        text = f"host:emulator:{port}"
+        connection.sendall(f"{len(text):04x}{text}".encode())
+        receive(connection, 1, deadline)
+    return f"emulator-{port - 1}"
+
+
+def test_a_device_on_a_cable_is_waited_for_until_it_is_plugged_in_again(desk: Desk) -> None:
+    with desk.phone("cabled") as phone:
+        disconnect_tcp(desk.adb.server, phone.address)
+        serial = plug_in(desk, phone.address)
+        until(lambda: serial in desk.qbench("devices").stdout, "the device in the list")
+        before = settings_of("cabled")
+        process = desk.begin(
+            *("run", *INT8, "--serial", serial, "--delegate", "gpu", "--delegate", "cpu"),
+            *("--repetitions", "2", "--rest", "0.5", "--json"),
+        )
+        try:
+            until(lambda: bool(on_device("cabled")), "a first result on the device")
+            instances.ask("cabled", "drop")
+
+            def is_over() -> bool:
+                plug_in(desk, phone.address)
+                return process.poll() is not None
+
+            until(is_over, "the end of the session")
+        finally:
+            process.kill()
+            stdout, stderr = process.communicate()
+        assert process.returncode == 0, stderr
+        rows = [r for r in json.loads(stdout)["results"] if r["origin"] == "emulated"]
+        assert [row["failure"] for row in rows] == [None, None]
+        assert settings_of("cabled") == before
+        assert left_behind("cabled") == []
 
 
 def test_restore_ends_what_runs_and_puts_the_settings_back_of_each_device(desk36: Desk) -> None:
