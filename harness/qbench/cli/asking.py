@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,6 @@ def _print(
         click.echo(answer.json_text(found))
     elif as_csv:
         for line in answer.csv_text(found, for_terminal=is_terminal):
-            click.echo(line, nl=False)
+            sys.stdout.write(line)  # click.echo would take escape sequences out
     else:
         answer.print_answer(where, found)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 _SOURCES = ("session.json", "plan.json", "runs.jsonl")
-_LONGEST_ROW_BYTES = 1 << 26
+LONGEST_ROW_BYTES = 1 << 26
 _encoder = msgspec.json.Encoder()
 
 
@@ -105,7 +105,7 @@ def read_lines(database: DuckDBPyConnection, path: Path) -> DuckDBPyRelation:
         str(path),
         format="newline_delimited",
         columns=column_types(),
-        maximum_object_size=_LONGEST_ROW_BYTES,
+        maximum_object_size=LONGEST_ROW_BYTES,
     )
 
 

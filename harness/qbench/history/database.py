@@ -23,11 +23,11 @@ _MEMORY = "600MB"  # DuckDB's own; what Python holds comes on top
 
 
 class Database(NamedTuple):
-    """`files`: all that `runs` is read from. `loose`: sessions that are not compacted, and
-    `loose_runs` the runs in them."""
+    """`paths`: all that `runs` is read from, as DuckDB is told of it. `loose`: how many sessions
+    are not compacted, `loose_runs`: the runs in them."""
 
     connection: DuckDBPyConnection
-    files: tuple[Path, ...]
+    paths: tuple[str, ...]
     sessions: int
     loose: int
     loose_runs: int
@@ -62,10 +62,12 @@ def opened(
                 f"{root}: no runs in {len(every)} sessions",
                 hint="`qbench run` makes sessions; --results names another folder of them",
             )
-        files = (*packed, *([lines] if runs else []))
+        files = [*map(str, packed), *([str(lines)] if runs else [])]
+        # It looks at the patterns that it was given, and at the files that it found.
+        paths = tuple(dict.fromkeys([*files, *map(_literally, files)]))
         try:
             connection.execute(f"CREATE VIEW runs AS {_select(packed, lines, runs)}")
-            yield Database(connection, files, len(every), len(loose), runs)
+            yield Database(connection, paths, len(every), len(loose), runs)
         except duckdb.Error as error:
             raise StoreError(
                 f"{root}: {' '.join(str(error).split())}",
@@ -116,8 +118,9 @@ def _select(packed: Sequence[Path], lines: Path, loose_runs: int) -> str:
     if loose_runs:
         columns = ", ".join(f"{name}: {quoted(kind)}" for name, kind in column_types().items())
         parts.append(
-            f"SELECT * FROM read_json({quoted(str(lines))}, format = 'newline_delimited', "
-            f"columns = {{{columns}}}, maximum_object_size = {1 << 26})"
+            f"SELECT * FROM read_json({quoted(_literally(str(lines)))}, "
+            f"format = 'newline_delimited', columns = {{{columns}}}, "
+            f"maximum_object_size = {compact.LONGEST_ROW_BYTES})"
         )
     return " UNION ALL ".join(parts)
 

@@ -57,7 +57,7 @@ def ask(database: Database, question: str) -> Answer:
 
 
 def _lock(connection: DuckDBPyConnection, database: Database) -> None:
-    connection.execute(f"SET allowed_paths = {listed([str(path) for path in database.files])}")
+    connection.execute(f"SET allowed_paths = {listed(database.paths)}")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
