@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from qbench.plan import estimate_s
-from qbench.records import Case, Plan, PlannedRun, RunRecord
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from qbench.cli.progress import Progress
+    from qbench.records import RunRecord
 
 # Tables are made to fit this; a pipe or a file has no width of its own.
 WIDTH_OF_A_PIPE = 100
@@ -31,28 +33,24 @@ def stderr() -> Console:
 
 
 @contextmanager
-def progress(
-    plan: Plan, todo: int
-) -> Iterator[tuple[Callable[[PlannedRun, Case], None], Callable[[RunRecord], None]]]:
-    """Callbacks for `execute` that show case, repetition and time left; silent off a terminal."""
-    if not sys.stderr.isatty():
-        yield (lambda run, case: None), (lambda record: None)
-        return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+def watching(progress: Progress) -> Iterator[Callable[[RunRecord], None]]:
+    """Shows how far a session is, on a terminal only. What it gives is to be told of every record,
+    after `progress`: a terminal that cannot redraw gets a line of each."""
+    from qbench.cli import live
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total} runs"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=stderr(), transient=True) as bar:
-        task = bar.add_task(f"about {estimate_s(plan):.0f} s", total=todo)
+    console = stderr()
+    if not console.is_terminal or not sys.stderr.isatty():
+        yield lambda record: None
+    elif console.is_dumb_terminal:
+        lock = threading.Lock()
 
-        def started(run: PlannedRun, case: Case) -> None:
-            bar.update(task, description=f"{case.case_id} repetition {run.repetition + 1}")
+        def say(record: RunRecord) -> None:
+            view = progress.view()
+            latest = next(x for x in view.latest if x.case.case_id == record.case_id)
+            with lock:
+                console.print(live.line(latest, view), markup=False, soft_wrap=True)
 
-        def ended(record: RunRecord) -> None:
-            bar.advance(task)
-
-        yield started, ended
+        yield say
+    else:
+        with live.showing(console, progress):
+            yield lambda record: None

@@ -16,6 +16,7 @@ from qbench import __version__, modelfile, models, plan, stats
 from qbench.backend import Backend
 from qbench.cli import backends, console
 from qbench.cli.backends import Key
+from qbench.cli.progress import Progress
 from qbench.clock import Clock, SystemClock
 from qbench.execute import execute, missing, recover
 from qbench.records import (
@@ -104,12 +105,15 @@ def perform(session: Session, clock: Clock | None = None) -> list[RunRecord]:
     the_plan = session.plan()
     with session.writer() as writer, ExitStack() as stack:
         recover(session, writer)
-        todo = missing(the_plan, session.records())
-        started, ended = stack.enter_context(console.progress(the_plan, len(todo)))
+        done = session.records()
+        todo = missing(the_plan, done)
+        progress = Progress(the_plan, todo, the_clock, done)
+        show = stack.enter_context(console.watching(progress))
 
         def on_record(record: RunRecord) -> None:
             writer.append(record)
-            ended(record)
+            progress.ended(record)
+            show(record)
 
         def run(key: Key, runs: Sequence[PlannedRun]) -> None:
             with _backend(key, session, the_plan, runs, the_clock) as backend:
@@ -118,7 +122,7 @@ def perform(session: Session, clock: Clock | None = None) -> list[RunRecord]:
                     runs,
                     {key: backend},
                     clock=the_clock,
-                    on_start=started,
+                    on_start=progress.started,
                     on_raw=writer.save_raw,
                     on_record=on_record,
                 )

@@ -1,7 +1,15 @@
 """What a session will do: protocols, plan files, and their expansion into cases and runs."""
 
 from qbench.plan.budgets import read_budgets
-from qbench.plan.expansion import PlanModel, Target, estimate_s, expand, in_turn, restrict
+from qbench.plan.expansion import (
+    PlanModel,
+    Target,
+    estimate_run_s,
+    estimate_s,
+    expand,
+    in_turn,
+    restrict,
+)
 from qbench.plan.naming import model_name
 from qbench.plan.protocols import PROTOCOLS, Protocol, protocol
 from qbench.plan.spec import SCHEMA_VERSION, PlanSpec, json_schema, load
@@ -13,6 +21,7 @@ __all__ = [
     "PlanSpec",
     "Protocol",
     "Target",
+    "estimate_run_s",
     "estimate_s",
     "expand",
     "in_turn",

@@ -116,21 +116,26 @@ def estimate_s(
     `p50_us` are latencies that are expected, by case id: a slow model takes longer than the
     protocol's least time for its invokes. Without one it is the least time.
     """
+    by_id = {case.case_id: case for case in plan.cases}
+    return sum(
+        estimate_run_s(plan, by_id[run.case_id], (p50_us or {}).get(run.case_id, 0))
+        for run in plan.runs
+        if case_id in (None, run.case_id)
+    )
+
+
+def estimate_run_s(plan: Plan, case: Case, p50_us: float = 0) -> float:
+    """The same of one run of `case`; 0 of a simulated one."""
+    if case.origin is Origin.SIMULATED:
+        return 0.0
     start_s = 0.4  # a Python process with the runtime, as seen on a 2-core machine
     known = PROTOCOLS.get(plan.protocol)
-    by_id = {case.case_id: case for case in plan.cases}
-    total_s = 0.0
-    for run in plan.runs:
-        case = by_id[run.case_id]
-        if case.origin is Origin.SIMULATED or case_id not in (None, run.case_id):
-            continue
-        rests = known is not None and case.origin is not Origin.HOST
-        rest_s = known.rest_s if known is not None and rests else 0.0
-        invoke_s = (p50_us or {}).get(run.case_id, 0) / 1e6
-        warmup_s = max(case.warmup_s, case.warmup_invokes * invoke_s)
-        measured_s = max(case.min_s, min(case.min_invokes * invoke_s, case.max_s))
-        total_s += start_s + warmup_s + measured_s + rest_s
-    return total_s
+    rests = known is not None and case.origin is not Origin.HOST
+    rest_s = known.rest_s if known is not None and rests else 0.0
+    invoke_s = p50_us / 1e6
+    warmup_s = max(case.warmup_s, case.warmup_invokes * invoke_s)
+    measured_s = max(case.min_s, min(case.min_invokes * invoke_s, case.max_s))
+    return start_s + warmup_s + measured_s + rest_s
 
 
 def _is_chosen(case_id: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
