@@ -34,6 +34,11 @@ _PATH = click.Path(path_type=Path)
     show_default=True,
     help="Measured if it is attached, else SIMULATED; this host is measured beside it.",
 )
+@click.option(
+    "--protocol",
+    type=click.Choice(["quick", "default"]),
+    help="How long this host, or an attached device, is measured. Default: default (quick: quick).",
+)
 @click.option("--threads", type=click.IntRange(1), help="Of training. Default: one per processor.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes of evaluating.")
 def study(**asked: Any) -> None:

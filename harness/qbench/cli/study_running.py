@@ -16,7 +16,9 @@ _DELEGATES = (Delegate.CPU, Delegate.GPU, Delegate.NPU)
 _NAME = "study"
 
 
-def perform(models: Sequence[str], device: str, quick: bool, out: Path) -> list[Timing]:
+def perform(
+    models: Sequence[str], device: str, protocol: str, repetitions: int | None, out: Path
+) -> list[Timing]:
     """Run what the newest session of these models in OUT/sessions lacks, or a new one; print it.
     Raises what `qbench run` does."""
     from qbench.cli import console, measuring
@@ -29,8 +31,8 @@ def perform(models: Sequence[str], device: str, quick: bool, out: Path) -> list[
         models=tuple(models),
         device=device,
         delegates=_DELEGATES,
-        protocol="quick" if quick else "default",
-        repetitions=2 if quick else None,
+        protocol=protocol,
+        repetitions=repetitions,
     )
     session = _begun(out / "sessions", models)
     if session is None:

@@ -37,6 +37,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     lr: float | None
     seed: int
     device: str
+    protocol: str | None
     threads: int | None
     jobs: int | None
 
@@ -64,7 +65,8 @@ class Study:
         timings = study_running.perform(
             [g.subject.path for g in graded.grades],
             self._asked.device,
-            self._asked.quick,
+            self._asked.protocol or ("quick" if self._asked.quick else "default"),
+            2 if self._asked.quick else None,
             self._out,
         )
         _step("analyzing")
