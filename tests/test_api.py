@@ -206,6 +206,34 @@ def test_a_supposition_stays_with_the_answers() -> None:
     assert set(told.frame()["tier"]) == {"S0"}
 
 
+def test_a_load_that_goes_on_is_told_minute_by_minute() -> None:
+    told = qbench.sustain(
+        "smallcnn", precisions="int8", device="sd865", delegates=["cpu", "gpu"], duration_s=180
+    )
+    frame = told.frame()
+    assert len(told) == 2
+    assert list(frame["minute"]) == [1, 2, 3, 1, 2, 3]
+    assert set(frame["origin"]) == {"simulated"}
+    assert set(frame["tier"]) == {"S0"}
+    assert (frame["low_us"] <= frame["undisturbed_us"]).all()
+    assert str(frame["p90_us"].dtype) == "Int64"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"duration_s": 0.0}, "duration"),
+        ({"duration_s": 1e6}, "duration"),
+        ({"ambient_c": 90.0}, "ambient"),
+        ({"threads": 0}, "threads: '0' is not understood"),
+        ({"delegates": "tpu"}, "delegate: 'tpu' is not known"),
+    ],
+)
+def test_a_prediction_of_nonsense_is_refused(asked: dict[str, object], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        qbench.sustain("smallcnn", device="sd865", precisions="int8", **asked)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("asked", "typed"),
     [

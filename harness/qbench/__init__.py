@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         BudgetBrokenError,
         BudgetInconclusiveError,
         Comparison,
+        Curves,
         Judgement,
         Result,
         Results,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         measure,
         run,
         simulate,
+        sustain,
     )
 
 __version__ = "0.1.0"
@@ -28,6 +30,7 @@ __all__ = [
     "BudgetBrokenError",
     "BudgetInconclusiveError",
     "Comparison",
+    "Curves",
     "Judgement",
     "Result",
     "Results",
@@ -40,6 +43,7 @@ __all__ = [
     "measure",
     "run",
     "simulate",
+    "sustain",
 ]
 
 

@@ -26,8 +26,8 @@ from qbench.api.assurance import (
 )
 from qbench.api.performing import perform
 from qbench.api.results import Result, Results
-from qbench.api.simulation import Simulation
-from qbench.cli import comparing, simulating, sources
+from qbench.api.simulation import Curves, Simulation, simulate, sustain
+from qbench.cli import comparing, sources
 from qbench.errors import InputError
 from qbench.records import Metric
 from qbench.report.comparison import Comparison
@@ -41,6 +41,7 @@ __all__ = [
     "BudgetBrokenError",
     "BudgetInconclusiveError",
     "Comparison",
+    "Curves",
     "Judgement",
     "Result",
     "Results",
@@ -52,6 +53,7 @@ __all__ = [
     "measure",
     "run",
     "simulate",
+    "sustain",
 ]
 
 Side = str | Path | Results | Result
@@ -159,41 +161,6 @@ def measure(
         choose=only_case(delegate),
     )
     return Results.of(session.folder).only()
-
-
-def simulate(
-    models: Names,
-    *,
-    device: str,
-    delegates: str | Iterable[str] = (),
-    precisions: str | Iterable[str] = (),
-    threads: int | Iterable[int] = (),
-    what_if: str | Iterable[str] = (),
-    clocks: str | Iterable[str] = (),
-    calibration: str | Path | None = None,
-    ops: bool | None = None,
-) -> Simulation:
-    """Predict latencies, as `qbench simulate` does: nothing is measured, nothing is written.
-
-    `models` are files, folders or names; an answer per file, delegate and number of threads. Every
-    answer has its 90 % band and tier, or is a Failure. `what_if` such as "ADD refused by gpu",
-    `clocks` such as "prime=1.8GHz". `ops`: the answers' `kernels`, operator by operator; None: for
-    one file. Raises InputError, ModelFileError (of a file that was named alone), ProfileError.
-    """
-    counts = (threads,) if isinstance(threads, int) else tuple(threads)
-    question = simulating.Question(
-        names=words(models),
-        device=device,
-        delegates=words(delegates),
-        precisions=words(precisions),
-        threads=",".join(map(str, counts)) or None,
-        suppositions=words(what_if),
-        clocks=words(clocks),
-        calibration=None if calibration is None else Path(calibration),
-        ops=ops,
-    )
-    told, answers = simulating.ask(question)
-    return Simulation(asked=told, answers=tuple(answers))
 
 
 def compare(

@@ -225,7 +225,7 @@ def _failure(failure: Failure | None) -> str | None:
     return f"{failure.error}: {failure.message}" if failure else None
 
 
-def plain_types(kind: type[CaseRow] | type[RunRow]) -> dict[str, type]:
+def plain_types(kind: type[msgspec.Struct]) -> dict[str, type]:
     """Field -> str, int, float, bool or list (of str), whether or not it may be absent."""
     found: dict[str, type] = {}
     for name, hint in get_type_hints(kind).items():

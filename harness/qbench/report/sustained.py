@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from qbench.records import Delegate, Failure, Minute, Sustained
+from qbench.report.flat import plain_types
 from qbench.report.simulation import Asked
 from qbench.report.tables import row, say, table
 from qbench.units import format_duration_s, format_ms
@@ -62,10 +63,16 @@ class AskedFor(msgspec.Struct, frozen=True, kw_only=True):
     leads: dict[str, tuple[Ahead, ...]]
 
 
-_FIELDS = (
-    *("model", "path", "precision", "device", "delegate", "threads", "origin", "tier", "seed"),
-    *("ambient_c", *Minute.__struct_fields__, "supposed", "failure"),
-)
+FIELDS: dict[str, type] = {
+    **dict.fromkeys(("model", "path", "precision", "device", "delegate"), str),
+    "threads": int,
+    **dict.fromkeys(("origin", "tier"), str),
+    "seed": int,
+    "ambient_c": float,
+    **plain_types(Minute),
+    **dict.fromkeys(("supposed", "failure"), str),
+}
+"""Of a minute of a curve as one row, with what they hold where they are not absent."""
 
 
 def render_json(what: AskedFor, curves: Sequence[Curve]) -> str:
@@ -103,15 +110,16 @@ def _deep(curve: Curve) -> dict[str, Any]:
 def render_csv(what: AskedFor, curves: Sequence[Curve]) -> str:
     """One line per minute of a curve, absent values empty."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, _FIELDS, lineterminator="\n")
+    writer = csv.DictWriter(out, FIELDS, lineterminator="\n")
     writer.writeheader()
     for curve in curves:
-        writer.writerows(_flat(what, curve))
+        writer.writerows(flat(what, curve))
     return out.getvalue()
 
 
-def _flat(what: AskedFor, curve: Curve) -> Iterator[dict[str, Any]]:
-    told: dict[str, Any] = {
+def flat(what: AskedFor, curve: Curve) -> Iterator[dict[str, Any]]:
+    """A row per minute, with a value or None for each of FIELDS; of a failure, one row."""
+    told: dict[str, Any] = dict.fromkeys(FIELDS) | {
         "model": curve.model,
         "path": curve.path,
         "precision": curve.precision,
