@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+import msgspec
 import pytest
 
 from qbench import profiles
@@ -13,6 +14,7 @@ from qbench.placement.graph import SEATS, Graph, Node
 from qbench.records import ComputeUnit, Delegate, ModelInfo, OpInfo, TensorInfo
 from qbench.simulator import Oracle, kernels, networks
 from qbench.simulator.kernels import Dtype, Kernel
+from qbench.simulator.networks.graph import Graph as NetworkGraph
 
 SD865 = profiles.load("sd865")
 NEW = Oracle(SD865)
@@ -69,6 +71,38 @@ def test_kernels_read_write_and_compute_what_their_operators_do(network: str, dt
             if kernel.launches == 1:  # Winograd moves more, by its own rule
                 expected = in_full(model, kernel)
                 assert {name: getattr(kernel, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_what_is_called_alike_is_the_same_kernel_but_for_its_operators(
+    network: str, dtype: str
+) -> None:
+    model = networks.build(network, dtype)
+    graph = kernels.Graph(model)
+    whole, met = tuple(range(len(model.main.ops))), 0
+    for unit, executor in (("cpu", "xnnpack"), ("cpu", "builtin"), ("gpu", "gpu"), ("npu", "n")):
+        segment = Segment(ComputeUnit(unit), executor, whole)
+        of_a_form: dict[object, Kernel] = {}
+        for group in kernels.groups(graph, segment):
+            form = kernels.alike(graph, group)
+            if form is None:
+                continue
+            own = msgspec.structs.replace(kernels.kernel(graph, group, segment, SD865), ops=())
+            met += form in of_a_form
+            assert of_a_form.setdefault(form, own) == own
+    assert met > 10
+
+
+def test_a_tensor_that_is_read_twice_is_not_taken_for_two() -> None:
+    g = NetworkGraph("twice", "float32")
+    x, y = g.input(8, 8, 16), g.input(8, 8, 16)
+    for inputs in ([x, y], [x, x], [x, y, y], [x, y, x]):
+        g.op("CONCATENATION", inputs, (1, 8, 8, 16 * len(inputs)))
+    graph = kernels.Graph(g.info())
+    known = [kernels.alike(graph, [op]) for op in graph.ops]
+    assert known[0] is not None
+    assert known[1:] == [None, None, None]
 
 
 @pytest.mark.parametrize("where", ["in0", "in4", "out0", "out3", "in*", "out*", "in7", "out6"])

@@ -98,7 +98,8 @@ class Graph:
 
     `readers`: how often a tensor is read, a graph output once more. `constants`: the tensors that
     are known before the first run; `settled`: the operators that compute such from such.
-    `has_narrow`: some tensor has 8 bits or fewer.
+    `has_narrow`: some tensor has 8 bits or fewer. `forms`: a number for each tensor, the same for
+    those that no kernel can tell apart, and at -1 that of no tensor.
     """
 
     def __init__(self, model: ModelInfo) -> None:
@@ -119,6 +120,30 @@ class Graph:
                 self.constants.update(op.outputs)
         for tensor in main.outputs:
             readers[tensor] = readers.get(tensor, 0) + 1
+        known_forms: dict[tuple[object, ...], int] = {}
+        constants = self.constants
+        self.forms = [
+            known_forms.setdefault((t.shape, t.dtype, t.nbytes, t.index in constants), t.index)
+            for t in main.tensors
+        ]
+        self.forms.append(-1)
+
+
+Group = list[OpInfo]
+
+
+def alike(graph: Graph, group: Group) -> tuple[object, ...] | None:
+    """What makes a kernel: equal for two groups of a graph whose kernels differ in nothing but
+    their operators' numbers. None: not known in short."""
+    if len(group) > 1:
+        return None
+    (op,) = group
+    o, forms, inputs = op.options, graph.forms, op.inputs
+    if len(inputs) > 1 and len(set(inputs)) < len(inputs):
+        return None  # one tensor read twice is not two tensors
+    sizes = (o.stride_h, o.stride_w, o.dilation_h, o.dilation_w)
+    read, written = [forms[t] for t in inputs], [forms[t] for t in op.outputs]
+    return (op.name, op.macs, sizes, *read, None, *written)
 
 
 def lower(graph: Graph, segment: Segment, profile: DeviceProfile) -> tuple[Kernel, ...]:
@@ -127,12 +152,15 @@ def lower(graph: Graph, segment: Segment, profile: DeviceProfile) -> tuple[Kerne
     An operator whose inputs are all constant, or computed from constants alone, costs nothing at
     run time. A tensor whose size is known only at run time counts as empty.
     """
+    return tuple(kernel(graph, group, segment, profile) for group in groups(graph, segment))
+
+
+def groups(graph: Graph, segment: Segment) -> list[Group]:
+    """The operators of every kernel of a segment."""
     ops = [graph.ops[i] for i in segment.ops if i not in graph.settled]
-    if segment.executor == "builtin":
-        groups = [[op] for op in ops]
-    else:
-        groups = _fuse(graph, ops, segment.unit)
-    return tuple(_kernel(graph, group, segment, profile) for group in groups)
+    return (
+        [[op] for op in ops] if segment.executor == "builtin" else _fuse(graph, ops, segment.unit)
+    )
 
 
 def boundary_bytes(graph: Graph, segment: Segment) -> int:
@@ -218,7 +246,7 @@ def _head(group: list[OpInfo]) -> OpInfo:
 # -- one kernel
 
 
-def _kernel(graph: Graph, group: list[OpInfo], segment: Segment, profile: DeviceProfile) -> Kernel:
+def kernel(graph: Graph, group: Group, segment: Segment, profile: DeviceProfile) -> Kernel:
     """Called for every operator of every model, so it looks at each tensor once."""
     head, unit = _head(group), segment.unit
     tensors, constants = graph.tensors, graph.constants

@@ -20,7 +20,7 @@ from qbench.simulator.anchors import Anchors
 from qbench.simulator.calibration.document import Group
 from qbench.simulator.calibration.price import Priced
 from qbench.simulator.cost import Coefficients, KernelCost, Speed
-from qbench.simulator.kernels import Dtype
+from qbench.simulator.kernels import Dtype, Kernel
 
 # A prediction has a tier when at least this share of its time has it, or a better one.
 _TIER_SHARE = 0.9
@@ -197,18 +197,29 @@ def _segment_costs(
     rated: Callable[[ComputeUnit, str, Dtype], tuple[Speed, Coefficients]],
 ) -> list[KernelCost]:
     unit, executor = segment.unit, segment.executor
-    found = kernels.lower(graph, segment, profile)
+    found: list[tuple[kernels.Group, Kernel, KernelCost]] = []
+    known: dict[tuple[object, ...], tuple[Kernel, KernelCost]] = {}  # networks repeat themselves
+    for group in kernels.groups(graph, segment):
+        form = kernels.alike(graph, group)
+        one = known.get(form) if form is not None else None
+        if one is None:
+            kernel = kernels.kernel(graph, group, segment, profile)
+            at, coefficients = rated(unit, executor, kernel.dtype)
+            one = kernel, cost.kernel_cost(kernel, at, coefficients)
+            if form is not None:
+                known[form] = one
+        found.append((group, *one))
     if not found:
         return []
-    main = max(found, key=lambda kernel: kernel.macs).dtype
+    main = max(found, key=lambda one: one[1].macs)[1].dtype
     own_us = rated(unit, executor, main)[1].segment_us
     costs = [KernelCost((), unit, executor, main, own_us, "segment")]
     if unit is not ComputeUnit.CPU:
         moved_us = cost.segment_floor_us(unit, kernels.boundary_bytes(graph, segment))
         costs.append(KernelCost((), unit, executor, main, moved_us, "transfer"))
-    for kernel in found:
-        at, coefficients = rated(unit, executor, kernel.dtype)
-        costs.append(cost.kernel_cost(kernel, at, coefficients))
+    for group, _, line in found:
+        ops = tuple([op.index for op in group])
+        costs.append(KernelCost(ops, unit, executor, line.dtype, line.time_us, line.bound_by))
     return costs
 
 
