@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 # It shares the processor with what is measured on this machine: a second is often enough.
 _REFRESHES_PER_S = 1
 _MOST_CASES = 8
-_NARROW = 60
-_WIDEST = 100
+_LEAST_BAR = 6
+WIDEST = 100
 _WORDS = {
     Origin.DEVICE: "",
     Origin.HOST: "",
@@ -51,9 +51,8 @@ def render(view: View, width: int, height: int) -> Group:
     """At most `height` - 1 lines: the devices first, then as many cases as there is room for."""
     from rich.console import Group
 
-    devices = _devices(view.targets, width)
     room = min(height - 5 - 2 * len(view.targets), _MOST_CASES)
-    parts: list[RenderableType] = [_head(view), devices]
+    parts: list[RenderableType] = [_head(view), *_devices(view.targets, width)]
     if room > 0 and view.latest:
         parts += ["", _latest(view.latest[:room], width)]
     return Group(*parts)
@@ -71,38 +70,39 @@ def line(latest: Latest, view: View) -> str:
 def _head(view: View) -> Text:
     from rich.text import Text
 
-    told = f"{view.done} of {view.total} runs, {_left(view.left_s)}; Ctrl-C stops"
+    told = f"{view.done} of {view.total} runs, {_left(view.left_s)} (Ctrl-C stops)"
     return Text(told, style="bold", no_wrap=True, overflow="ellipsis")
 
 
-def _devices(targets: tuple[Target, ...], width: int) -> Table:
+def _devices(targets: Sequence[Target], width: int) -> Iterator[RenderableType]:
     """Two lines each: how far it is and how it is, and what it does now."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
-    is_narrow = width < _NARROW
-    table = Table.grid(padding=(0, 1))
-    table.width = min(width, _WIDEST)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column(no_wrap=True, justify="right")
-    if not is_narrow:
-        table.add_column(no_wrap=True, width=max(min(width, _WIDEST) // 5, 10))
-        table.add_column(no_wrap=True)
-    for target in targets:
-        name = printable(f"{target.device} {_WORDS[target.origin]}".strip())
-        cells: list[Text | ProgressBar] = [
+    names = [printable(f"{t.device} {_WORDS[t.origin]}".strip()) for t in targets]
+    counts = [f"{target.done}/{target.total}" for target in targets]
+    states = [_state(target, is_alone=len(targets) == 1) for target in targets]
+    room = min(width, WIDEST)
+    name_width = min(max(map(len, names), default=0), room // 2)
+    count_width = max(map(len, counts), default=0)
+    state_width = max(map(len, states), default=0)
+    bar_width = room - name_width - count_width - state_width - 3
+    for target, name, count, state in zip(targets, names, counts, states, strict=True):
+        table = Table.grid(padding=(0, 1))
+        table.add_column(no_wrap=True, overflow="ellipsis", width=name_width)
+        table.add_column(no_wrap=True, justify="right", width=count_width)
+        cells: list[RenderableType] = [
             Text(name),
-            Text(f"{target.done}/{target.total}", style="red" if target.failed else ""),
+            Text(count, style="red" if target.failed else ""),
         ]
-        if not is_narrow:
-            cells += [
-                ProgressBar(total=max(target.total, 1), completed=target.done),
-                Text(_state(target, is_alone=len(targets) == 1)),
-            ]
+        if bar_width >= _LEAST_BAR:
+            table.add_column(width=bar_width)
+            table.add_column(no_wrap=True, width=state_width)
+            cells += [ProgressBar(max(target.total, 1), target.done), Text(state)]
         table.add_row(*cells)
-        table.add_row(Text(f"  {_now(target)}", style="dim"))
-    return table
+        yield table
+        yield Text(f"  {_now(target)}", style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def _now(target: Target) -> str:
@@ -124,17 +124,17 @@ def _state(target: Target, *, is_alone: bool) -> str:
         told.append(f"{state.cpu_khz / 1e6:.2f} GHz")
     if state.thermal_status:
         told.append("throttled")
-    if target.done < target.total and not is_alone:  # the head says it of one alone
+    if target.left_s >= 1 and not is_alone:  # the head says it of one alone
         told.append(_left(target.left_s))
     return ", ".join(told)
 
 
-def _latest(cases: tuple[Latest, ...], width: int) -> Table:
+def _latest(cases: Sequence[Latest], width: int) -> Table:
     from rich.table import Table
     from rich.text import Text
 
     table = Table.grid(padding=(0, 1))
-    table.width = min(width, _WIDEST)
+    table.width = min(width, WIDEST)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for _ in ("runs", "last", "median"):
         table.add_column(no_wrap=True, justify="right")
