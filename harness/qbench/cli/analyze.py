@@ -22,7 +22,7 @@ from qbench.cli.labelled import labelled
 @click.option(
     "--device", "-d", default="sd865", show_default=True, help="Whose latencies are SIMULATED."
 )
-@click.option("--png/--no-png", default=False, help="Charts as PNG too (kaleido and a Chrome).")
+@click.option("--png", is_flag=True, help="Every chart as a PNG file too; needs a Chromium.")
 @options.json_flag
 def analyze(out: Path, device: str, png: bool, as_json: bool, **asked: Any) -> None:
     """Compare each quantized MODEL with its fp32 form: confidences image by image, weights,

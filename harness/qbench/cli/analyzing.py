@@ -88,13 +88,19 @@ def _simulated(grades: Sequence[Grade], device: str) -> list[Timing]:
     return found
 
 
+def _photograph(page: Path, picture: Path, width_px: int, height_px: int) -> None:
+    from qbench.cli import chromium
+
+    chromium.photograph(page.resolve().as_uri(), picture, width_px, height_px)
+
+
 def finish(console: Console, found: Examination, out: Path, with_png: bool, as_json: bool) -> None:
     from qbench.cli.counting import counting
-    from qbench.pipeline.analysis import page, writing
+    from qbench.pipeline.analysis import body, writing
     from qbench.units import printable
 
     with counting("charts") as progress:
-        written = writing.write(found, out, with_png, progress)
+        written = writing.write(found, out, _photograph if with_png else None, progress)
     if as_json:
         click.echo(writing.render_json(found))
         return
@@ -105,7 +111,7 @@ def finish(console: Console, found: Examination, out: Path, with_png: bool, as_j
             continue
         worst = inside.noise.worst
         text = (
-            f"{title}: hurts most in {worst.op} {worst.name}: SQNR {page.fall(worst)}; "
+            f"{title}: hurts most in {worst.op} {worst.name}: SQNR {body.fall(worst)}; "
             f"at the output {inside.noise.layers[-1].sqnr_db:.1f} dB"
         )
         console.print(text, markup=False, soft_wrap=True)

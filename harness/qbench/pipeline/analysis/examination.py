@@ -69,7 +69,9 @@ def examine(
     insides = []
     for done, subject in enumerate(quantized):
         progress(done, len(quantized))
-        insides.append(_look(Path(references[subject.network].path), subject, pictures, scale))
+        mark = " - SYNTHETIC data" if data.is_synthetic else ""
+        fp32 = Path(references[subject.network].path)
+        insides.append(_look(fp32, subject, pictures, scale, mark))
     progress(len(quantized), len(quantized))
     positive = None
     if len(data.classes) == 2 and grades[0].positive is not None:
@@ -84,14 +86,16 @@ def examine(
     )
 
 
-def _look(fp32: Path, subject: Subject, pictures: Sequence[Path], scale: InputRange) -> Inside:
+def _look(
+    fp32: Path, subject: Subject, pictures: Sequence[Path], scale: InputRange, mark: str
+) -> Inside:
     path = Path(subject.path)
     try:
         found = noise.measure(fp32, path, pictures, scale)
         histograms = weights.histograms(fp32, path)
         shown: tuple[Maps, ...] = ()
         if subject.precision == Precision.INT8:
-            shown = mapping.maps(fp32, path, pictures[-1], scale)
+            shown = mapping.maps(fp32, path, pictures[-1], scale, mark)
     except InputError as error:  # a graph of another shape is told, the other models go on
         return Inside(subject, None, (), (), str(error))
     return Inside(subject, found, histograms, shown)

@@ -30,9 +30,11 @@ class Maps(msgspec.Struct, frozen=True):
     error_ratio: float
 
 
-def maps(fp32: Path, quantized: Path, image: Path, scale: InputRange) -> tuple[Maps, ...]:
-    """Four pictures: both kinds of both convolutions. Raises InputError when the graphs differ or
-    have no convolution."""
+def maps(
+    fp32: Path, quantized: Path, image: Path, scale: InputRange, mark: str = ""
+) -> tuple[Maps, ...]:
+    """Four pictures: both kinds of both convolutions; `mark` is said in each. Raises InputError
+    when the graphs differ."""
     import numpy as np
 
     ours = Classifier(fp32, scale=scale, keep_all=True)
@@ -48,11 +50,11 @@ def maps(fp32: Path, quantized: Path, image: Path, scale: InputRange) -> tuple[M
         a, b = ours.tensor(layer.output)[0], theirs.tensor(layer.quantized_output)[0]
         chosen = np.argsort(a.std(axis=(0, 1)))[::-1][:_SHOWN]
         found.append(
-            _maps("feature maps", which, layer, name, _planes(a, chosen), _planes(b, chosen))
+            _maps("feature maps", which, layer, name, _planes(a, chosen), _planes(b, chosen), mark)
         )
         kernels = _kernels(ours, layer.weights), _kernels(theirs, layer.quantized_weights)
         planes = [_filters(k, chosen, kernels[0]) for k in kernels]
-        found.append(_maps("filters", which, layer, name, planes[0], planes[1]))
+        found.append(_maps("filters", which, layer, name, planes[0], planes[1], mark))
     return tuple(found)
 
 
@@ -63,6 +65,7 @@ def _maps(
     precision: str,
     fp32: list[NDArray[Any]],
     quantized: list[NDArray[Any]],
+    mark: str,
 ) -> Maps:
     import numpy as np
 
@@ -80,7 +83,7 @@ def _maps(
         what,
         where,
         f"{what.replace(' ', '-')}-{which}",
-        picture(f"{what} of the {where}", rows),
+        picture(f"{what} of the {where}{mark}", rows),
         error / reach,
     )
 

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_TILE = 96
+_TILE = 112
 _GAP = 6
-_LABEL = 150
-_TITLE = 30
+_LABEL = 168
+_TITLE = 40
+_BAR = (132, 8)  # of a row's colours
 
 
 class Row(NamedTuple):
@@ -28,18 +29,22 @@ class Row(NamedTuple):
 def picture(title: str, rows: Sequence[Row]) -> bytes:
     """The PNG file."""
     import numpy as np
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageFont
 
     columns = max(len(row.planes) for row in rows)
     width = _LABEL + columns * (_TILE + _GAP)
     sheet = Image.new("RGB", (width, _TITLE + len(rows) * (_TILE + _GAP)), "white")
     pen = ImageDraw.Draw(sheet)
-    pen.text((4, 8), title, fill="black")
+    large, small = ImageFont.load_default(17), ImageFont.load_default(13)
+    pen.text((12, 9), title, fill="black", font=large)
     for number, row in enumerate(rows):
         top = _TITLE + number * (_TILE + _GAP)
-        text = f"{row.label}\n{row.low:.3g} .. {row.high:.3g}"
-        pen.multiline_text((4, top + _TILE // 2 - 12), text, fill="black", spacing=4)
         table = _colours(row.low < 0)
+        pen.text((12, top + 24), row.label, fill="black", font=large)
+        bar = Image.fromarray(np.repeat(table[None], _BAR[1], axis=0)).resize(_BAR)
+        sheet.paste(bar, (12, top + 52))
+        pen.text((12, top + 64), f"{row.low:.3g}", fill="#444", font=small)
+        pen.text((12 + _BAR[0], top + 64), f"{row.high:.3g}", fill="#444", font=small, anchor="ra")
         for column, plane in enumerate(row.planes):
             share = (plane - row.low) / (row.high - row.low)
             index = np.clip(np.round(share * 255), 0, 255).astype(np.uint8)

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from qbench.errors import InputError
-from qbench.pipeline.analysis import page
+from qbench.pipeline.analysis import charts, page
 from qbench.pipeline.analysis.examination import Examination
+from qbench.pipeline.analysis.figures import Chart
+from qbench.store import slug
+
+_WIDTH_PX, _HEIGHT_PX = 900, 560
+_CHARTS_OF_A_SHEET = 12
+Photograph = Callable[[Path, Path, int, int], None]
+"""A page, the PNG file to write, width and height of the page in px."""
 
 
 def write(
-    of: Examination, out: Path, draw_charts: bool, progress: Callable[[int, int], None]
+    of: Examination,
+    out: Path,
+    photograph: Photograph | None,
+    progress: Callable[[int, int], None],
 ) -> list[Path]:
-    """`out`/report.html, analysis.json, and PNG files of the feature maps; with `draw_charts` of
-    every chart as well (needs kaleido and a Chrome). Returns what was written.
+    """`out`/report.html, analysis.json, and PNG files of the feature maps; with `photograph` of
+    every chart as well. Returns what was written.
 
-    Raises InputError when `out` cannot be written, or the charts cannot be drawn.
+    Raises InputError when `out` cannot be written, and what `photograph` raises.
     """
-    drawn = page.charts(of)
+    drawn = charts.all_of(of)
     try:
         out.mkdir(parents=True, exist_ok=True)
         written = [out / "report.html", out / "analysis.json"]
@@ -28,26 +39,35 @@ def write(
         written[1].write_text(render_json(of) + "\n", encoding="utf-8")
         for inside in of.insides:
             for one in inside.maps:
-                written.append(out / f"{one.slug}-{inside.subject.network}.png")
+                written.append(out / f"{slug(f'{one.slug}-{inside.subject.network}')}.png")
                 written[-1].write_bytes(one.png)
+        for at in range(0, len(drawn) if photograph else 0, _CHARTS_OF_A_SHEET):
+            progress(at, len(drawn))
+            assert photograph is not None
+            sheet = drawn[at : at + _CHARTS_OF_A_SHEET]
+            written += _pictures(of, sheet, out, photograph)
     except OSError as error:
         raise InputError(f"{out}: cannot be written: {error.strerror}") from error
-    for done, (name, figure) in enumerate(drawn if draw_charts else ()):
-        progress(done, len(drawn))
-        written.append(out / f"{name}.png")
-        _draw(figure, written[-1])
     return written
 
 
-def _draw(figure: object, path: Path) -> None:
-    try:
-        figure.write_image(path, width=900, height=560, scale=2)  # type: ignore[attr-defined]
-    # kaleido and Chrome fail in many ways of their own.
-    except Exception as error:
-        raise InputError(
-            f"{path}: the chart cannot be drawn: {str(error).partition(chr(10))[0]}",
-            hint="--no-png, or pip install kaleido, and a Chrome or Chromium",
-        ) from error
+def _pictures(
+    of: Examination, drawn: Sequence[Chart], out: Path, photograph: Photograph
+) -> list[Path]:
+    """One photograph of all of `drawn`, cut into pieces: a browser takes seconds to start."""
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory(prefix="qbench-") as folder:
+        sheet, taken = Path(folder) / "sheet.html", Path(folder) / "sheet.png"
+        sheet.write_text(page.render_sheet(of, drawn, _WIDTH_PX, _HEIGHT_PX), encoding="utf-8")
+        photograph(sheet, taken, _WIDTH_PX, _HEIGHT_PX * len(drawn))
+        written = []
+        with Image.open(taken) as whole:
+            for number, chart in enumerate(drawn):
+                top = number * _HEIGHT_PX
+                written.append(out / f"{slug(chart.name)}.png")
+                whole.crop((0, top, _WIDTH_PX, top + _HEIGHT_PX)).save(written[-1], optimize=True)
+    return written
 
 
 def render_json(of: Examination) -> str:
@@ -68,6 +88,11 @@ def render_json(of: Examination) -> str:
                 "spread": c.spread,
                 "largest": c.largest,
                 "flips": c.flips,
+                "flipped": [
+                    {"image": p.image, "label": p.label, "fp32": p.x, "quantized": p.y}
+                    for p in c.points
+                    if p.is_flip
+                ],
                 "images": len(c.points),
             }
             for c in of.clouds
