@@ -225,6 +225,10 @@ def test_an_unauthorized_device_is_told_with_what_fixes_it(desk: Desk) -> None:
         checks = json.loads(desk.qbench("doctor", "--json").stdout)["checks"]
         (check,) = [check for check in checks if check["where"] == address]
         assert (check["status"], check["fix"]) == ("problem", row["hint"])
+        alone = desk.qbench("doctor", "--json", "--serial", address)
+        assert alone.returncode == 3
+        places = {check["where"] for check in json.loads(alone.stdout)["checks"]}
+        assert places == {"adb", address}
         desk.qbench("virtual", "fault", "shy", "authorize")
     finally:
         desk.qbench("virtual", "stop", "shy")

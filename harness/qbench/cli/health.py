@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,7 +11,7 @@ from qbench.adb import listing
 from qbench.adb.server import find_server, server_version
 from qbench.adb.starting import find_program, program_version
 from qbench.cli import hardware
-from qbench.errors import DeviceError
+from qbench.errors import DeviceError, NoDeviceError
 from qbench.units import printable
 
 if TYPE_CHECKING:
@@ -36,19 +36,28 @@ def examine(
     if lines[-1].status == "problem":
         return lines
     attached = listing.list_devices()
-    for each in attached:
-        if not each.is_usable:
-            lines.append(Line(each.serial, "state", "problem", each.state, each.hint))
-    wanted = serials
-    if device is not None and not serials:
-        wanted = [a.serial for a in hardware.find(device, (), required=True).attached]
-    usable = hardware.usable_serials(wanted)
-    if not attached:
-        fix = "plug a device in and turn on USB debugging on it, or: qbench virtual start"
-        lines.append(Line("adb", "devices", "problem", "no device is attached", fix))
+    # Of a profile that is asked for, one that cannot be asked may be just that device.
+    unusable = [d for d in attached if not d.is_usable and (not serials or d.serial in serials)]
+    usable: list[str] = []
+    try:
+        usable = _usable(device, serials, {d.serial for d in unusable})
+        if not attached:
+            fix = "plug a device in and turn on USB debugging on it, or: qbench virtual start"
+            lines.append(Line("adb", "devices", "problem", "no device is attached", fix))
+    except NoDeviceError as error:
+        lines.append(Line("adb", "devices", "problem", str(error), error.hint))
+    lines += [Line(d.serial, "state", "problem", d.state, d.hint) for d in unusable]
     for serial in usable:
         lines += _device(serial, device_options)
     return lines
+
+
+def _usable(device: str | None, serials: Sequence[str], unusable: Collection[str]) -> list[str]:
+    """Those to look at. Raises NoDeviceError for one that is named and is not there."""
+    if device is not None and not serials:
+        return [a.serial for a in hardware.find(device, (), required=True).attached]
+    named = [serial for serial in serials if serial not in unusable]
+    return hardware.usable_serials(named) if named or not serials else []
 
 
 def _adb() -> list[Line]:
