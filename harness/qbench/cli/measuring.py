@@ -25,7 +25,8 @@ def measure(
     """Find the devices, make the plan, put it on disk under `out`, perform it.
 
     `required`: raise NoDeviceError instead of simulating a device that is not attached. `choose`
-    leaves out cases of the plan. `command`: see `perform.start`. `device_options` win over what the plan file says of rests.
+    leaves out cases of the plan. `device_options` win over what the plan file says of rests;
+    `command`: see `perform.start`.
     Raises what `planning.places`, `planning.make` and `perform.perform` raise.
     """
     where = planning.places(spec, serials, required=required)
