@@ -40,7 +40,7 @@ def tell(
         say_loose(results, opened)
         found = [*series.load(opened.connection, pattern=pattern, device=device, since=begin)]
         ends = [each.last.at for each in found if each.last.at is not None]
-        machines = staleness.seen(opened.connection, min(ends, default=None))
+        machines = staleness.seen(opened, min(ends, default=None))
     entries = [
         Entry(series=each, stale=staleness.stale(each.last, machines, file_sha256))
         for each in found

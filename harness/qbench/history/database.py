@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,14 +24,29 @@ _MEMORY = "600MB"  # DuckDB's own; what Python holds comes on top
 
 
 class Database(NamedTuple):
-    """`paths`: all that `runs` is read from, as DuckDB is told of it. `loose`: how many sessions
-    are not compacted, `loose_runs`: the runs in them."""
+    """`packed`: by compacted file, when the runs that it is made of were last added to, in s since
+    1970. `lines`: the rows of the sessions that are not compacted, of which there are `loose` with
+    `loose_runs` runs; None: none."""
 
     connection: DuckDBPyConnection
-    paths: tuple[str, ...]
+    packed: dict[str, float]
+    lines: str | None
     sessions: int
     loose: int
     loose_runs: int
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All that may be read, as DuckDB asks: by the patterns that it was given, and by the
+        files that it found."""
+        files = [*self.packed, *([self.lines] if self.lines else [])]
+        return tuple(dict.fromkeys([*files, *map(_literally, files)]))
+
+    def select(self, since: datetime | None = None) -> str:
+        """SQL for all rows, but perhaps for those of sessions that ended before `since` (UTC,
+        naive): a file that has not been written to after that has no run that began later."""
+        begin_s = since.replace(tzinfo=UTC).timestamp() if since else 0.0
+        return _select([path for path, at in self.packed.items() if at >= begin_s], self.lines)
 
 
 @contextmanager
@@ -49,7 +65,7 @@ def opened(
         TemporaryDirectory(prefix="qbench-history-") as scratch,
         duckdb.connect(config=_settings(scratch)) as connection,
     ):
-        lines = Path(scratch).resolve() / "rows.jsonl"
+        lines = Path(scratch) / "rows.jsonl"
         lines.touch()
         runs = 0
         for done, session in enumerate(loose, 1):
@@ -62,12 +78,12 @@ def opened(
                 f"{root}: no runs in {len(every)} sessions",
                 hint="`qbench run` makes sessions; --results names another folder of them",
             )
-        files = [*map(str, packed), *([str(lines)] if runs else [])]
-        # It looks at the patterns that it was given, and at the files that it found.
-        paths = tuple(dict.fromkeys([*files, *map(_literally, files)]))
+        made = Database(
+            connection, packed, str(lines) if runs else None, len(every), len(loose), runs
+        )
         try:
-            connection.execute(f"CREATE VIEW runs AS {_select(packed, lines, runs)}")
-            yield Database(connection, paths, len(every), len(loose), runs)
+            connection.execute(f"CREATE VIEW runs AS {made.select()}")
+            yield made
         except duckdb.Error as error:
             raise StoreError(
                 f"{root}: {' '.join(str(error).split())}",
@@ -96,32 +112,35 @@ def listed(paths: Sequence[str]) -> str:
     return "[" + ", ".join(map(quoted, paths)) + "]"
 
 
-def _split(every: Sequence[Session]) -> tuple[list[Path], list[Session]]:
-    packed, loose = [], []
+def _split(every: Sequence[Session]) -> tuple[dict[str, float], list[Session]]:
+    packed: dict[str, float] = {}
+    loose = []
     for session in every:
         stamp = compact.stamp(session)
         if stamp is None:
             continue
         path = compact.target(session, stamp)
         if path.is_file():
-            packed.append(path.resolve())
+            packed[str(path)] = (session.folder / "runs.jsonl").stat().st_mtime
         else:
             loose.append(session)
     return packed, loose
 
 
-def _select(packed: Sequence[Path], lines: Path, loose_runs: int) -> str:
+def _select(packed: Sequence[str], lines: str | None) -> str:
     parts = []
     if packed:
-        plain = listed([_literally(str(path)) for path in packed])
-        parts.append(f"SELECT * FROM read_parquet({plain})")
-    if loose_runs:
-        columns = ", ".join(f"{name}: {quoted(kind)}" for name, kind in column_types().items())
+        parts.append(f"SELECT * FROM read_parquet({listed([*map(_literally, packed)])})")
+    columns = ", ".join(f"{name}: {quoted(kind)}" for name, kind in column_types().items())
+    if lines:
         parts.append(
-            f"SELECT * FROM read_json({quoted(_literally(str(lines)))}, "
+            f"SELECT * FROM read_json({quoted(_literally(lines))}, "
             f"format = 'newline_delimited', columns = {{{columns}}}, "
             f"maximum_object_size = {compact.LONGEST_ROW_BYTES})"
         )
+    if not parts:
+        nulls = ", ".join(f"NULL::{kind} AS {name}" for name, kind in column_types().items())
+        parts.append(f"SELECT {nulls} WHERE false")
     return " UNION ALL ".join(parts)
 
 

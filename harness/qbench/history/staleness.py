@@ -12,7 +12,7 @@ from qbench.history.rows import tool_name
 from qbench.history.series import Point
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from qbench.history.database import Database
 
 FileSha = Callable[[str, datetime | None], str | None]
 
@@ -29,11 +29,11 @@ class Seen(msgspec.Struct, frozen=True):
     at: datetime
 
 
-def seen(database: DuckDBPyConnection, since: datetime | None) -> list[Seen]:
+def seen(database: Database, since: datetime | None) -> list[Seen]:
     """What each machine was seen with after `since`, newest first."""
-    rows = database.execute(
+    rows = database.connection.execute(
         "SELECT origin, machine, device, system, tool, tool_sha256, "
-        "max(coalesce(case_at, created_at)) AS last FROM runs "
+        f"max(coalesce(case_at, created_at)) AS last FROM ({database.select(since)}) "
         "WHERE case_run = 0 AND coalesce(case_at, created_at) > ? GROUP BY ALL ORDER BY last DESC",
         [since or datetime.min],  # noqa: DTZ901 - the table's times are naive UTC
     ).fetchall()
