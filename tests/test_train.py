@@ -73,6 +73,13 @@ def test_a_network_gives_a_logit_per_class(arch: str) -> None:
         assert network(arch, 3)(torch.zeros(2, 1, 64, 64)).shape == (2, 3)
 
 
+def test_the_convolution_without_a_normalization_begins_with_he_s_weights() -> None:
+    torch.manual_seed(0)
+    last = network("vgg16", 2)[0][-1][0]
+    assert float(last.weight.std()) == pytest.approx((2 / (512 * 9)) ** 0.5, rel=0.02)
+    assert not bool(last.bias.any())
+
+
 # Training
 
 
