@@ -246,11 +246,17 @@ def _head(group: list[OpInfo]) -> OpInfo:
 # -- one kernel
 
 
+def elements_of(graph: Graph, group: Group) -> int:
+    """How many values the kernel of these operators writes, of known size."""
+    written = [graph.tensors[t] for t in group[-1].outputs]
+    return sum([prod(t.shape) for t in written if t.nbytes is not None])
+
+
 def kernel(graph: Graph, group: Group, segment: Segment, profile: DeviceProfile) -> Kernel:
     """Called for every operator of every model, so it looks at each tensor once."""
     head, unit = _head(group), segment.unit
     tensors, constants = graph.tensors, graph.constants
-    dtype = _dtype(graph, head, unit)
+    dtype = dtype_of(graph, group, unit)
     read = set(head.inputs) if len(group) == 1 else {t for op in group for t in op.inputs}
     read.discard(-1)
     if len(group) > 1:
@@ -316,7 +322,9 @@ def _family(head: OpInfo, segment: Segment) -> Family:
     return Family.BILINEAR if head.name == "RESIZE_BILINEAR" else Family.DATA
 
 
-def _dtype(graph: Graph, op: OpInfo, unit: ComputeUnit) -> Dtype:
+def dtype_of(graph: Graph, group: Group, unit: ComputeUnit) -> Dtype:
+    """In what the kernel of these operators computes."""
+    op = _head(group)
     if unit is ComputeUnit.GPU:
         return Dtype.FP16  # the GPU delegate computes in fp16, quantized graphs too
     if unit is ComputeUnit.CPU and not graph.has_narrow:

@@ -12,7 +12,7 @@ from qbench import placement, profiles, thiscpu
 from qbench.errors import RunnerError
 from qbench.placement import Assumption, GraphPlacement
 from qbench.records import ComputeUnit, Delegate, DeviceProfile, ModelInfo, Prediction
-from qbench.simulator import anchors, whatif
+from qbench.simulator import anchors, kernels, whatif
 from qbench.simulator.calibration import document
 from qbench.simulator.calibration.document import Calibration
 from qbench.simulator.calibration.heat import with_step_test
@@ -100,9 +100,18 @@ class Oracle:
         ProfileError (a rate is not known), RunnerError (the runtime could not start the model)."""
         where = self._place(model, delegate, xnnpack)
         pricer = self._pricer(threads)
-        priced = pricer.price(model, where) if pricer is not None else None
+        graph = kernels.Graph(model)
+        priced = pricer.price(model, graph, where) if pricer is not None else None
         known = self._anchors
-        lines = breakdown(model, where, self.profile, threads=threads, anchors=known, priced=priced)
+        lines = breakdown(
+            model,
+            where,
+            self.profile,
+            threads=threads,
+            anchors=known,
+            priced=priced,
+            graph=graph,
+        )
         told = prediction(model, where, self.profile, lines, anchors=known, priced=priced)
         if self._remarks and any(line.unit is ComputeUnit.CPU for line in lines):
             told = msgspec.structs.replace(told, warnings=(*told.warnings, *self._remarks))

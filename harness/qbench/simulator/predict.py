@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -143,6 +143,7 @@ def breakdown(
     threads: int,
     anchors: Anchors | None,
     priced: Priced | None = None,
+    graph: kernels.Graph | None = None,
 ) -> tuple[KernelCost, ...]:
     """Every kernel's cost in execution order, each segment's own cost before its kernels.
 
@@ -150,7 +151,7 @@ def breakdown(
     add up to the predicted median. Raises ProfileError as `predict` does.
     """
     lines: list[KernelCost] = []
-    graph = kernels.Graph(model)
+    graph = graph or kernels.Graph(model)
     known: dict[tuple[ComputeUnit, str, Dtype], tuple[Speed, Coefficients]] = {}
 
     def rated(unit: ComputeUnit, executor: str, dtype: Dtype) -> tuple[Speed, Coefficients]:
@@ -160,11 +161,13 @@ def breakdown(
             known[key] = (at, rates(*key, profile, anchors).coefficients)
         return known[key]
 
+    of_op: dict[int, KernelCost] = {}
     if priced is not None:
         lines += [line for line in priced.lines if not line.ops]
+        of_op = {line.ops[-1]: line for line in priced.lines if line.ops}
     for segment in placement.segments:
         if priced is not None and segment.unit is ComputeUnit.CPU:
-            lines += _calibrated_costs(graph, segment, profile, rated, priced)
+            lines += _calibrated_costs(graph, segment, profile, rated, of_op, priced.unknown)
         else:
             lines += _segment_costs(graph, segment, profile, rated)
     return tuple(lines)
@@ -175,15 +178,16 @@ def _calibrated_costs(
     segment: Segment,
     profile: DeviceProfile,
     rated: Callable[[ComputeUnit, str, Dtype], tuple[Speed, Coefficients]],
-    priced: Priced,
+    of_op: Mapping[int, KernelCost],
+    unknown: Mapping[int, str],
 ) -> list[KernelCost]:
-    """The calibration's lines of one segment, and between them what it does not know."""
-    mine = set(segment.ops)
-    lines = [line for line in priced.lines if line.ops and line.ops[-1] in mine]
-    if mine.isdisjoint(priced.unknown):
+    """The calibration's lines of one segment (by their last operator), and between them what it
+    does not know."""
+    lines = [of_op[op] for op in segment.ops if op in of_op]
+    if unknown.keys().isdisjoint(segment.ops):
         return lines
     for kernel in kernels.lower(graph, segment, profile):
-        if kernel.ops[0] in priced.unknown:
+        if kernel.ops[0] in unknown:
             at, coefficients = rated(segment.unit, segment.executor, kernel.dtype)
             lines.append(cost.kernel_cost(kernel, at, coefficients))
     order = {op: i for i, op in enumerate(segment.ops)}

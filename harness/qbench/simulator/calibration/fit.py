@@ -149,7 +149,6 @@ def of_model(
         kernels.Graph(model),
         frozenset((*model.main.inputs, *model.main.outputs)),
         placement.place(model, Delegate.CPU, profile),
-        profile,
         caches,
         tiles,
     )

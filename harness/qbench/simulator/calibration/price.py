@@ -26,6 +26,11 @@ _COMPUTE = frozenset(
     | {"taps", "channel_tiles", "pixels", "elements", "read_elements", "broadcast_elements"}
     | {"clamped_elements"}
 )
+_MEMORY = frozenset(
+    {"read_bytes", "written_bytes", "row_bytes", "row_spill_bytes", "weight_pass_bytes"}
+    | {"cold_read_bytes", "cold_written_bytes", "cold_weight_bytes", "far_weight_bytes"}
+    | {"vector_cold_bytes", "vector_far_bytes"}
+)
 _MEMORY_CLOCK = ("far_weight_bytes", "vector_far_bytes")  # these do not wait for the core's clock
 
 
@@ -68,13 +73,11 @@ class Pricer:
     def is_useful(self) -> bool:
         return bool(self._groups)
 
-    def price(self, model: ModelInfo, placement: GraphPlacement) -> Priced:
-        graph = kernels.Graph(model)
+    def price(self, model: ModelInfo, graph: kernels.Graph, placement: GraphPlacement) -> Priced:
         told = describe(
             graph,
             frozenset((*model.main.inputs, *model.main.outputs)),
             placement,
-            self._profile,
             self._calibration.caches,
             self._tiles,
         )
@@ -144,21 +147,24 @@ class Pricer:
         return [KernelCost((), ComputeUnit.CPU, executor, group.dtype, time_us, "segment", True)]
 
     def _line(self, work: Work, group: Group, price: Price) -> KernelCost:
-        parts = {
-            amount: value
-            * price.prices.get(amount, 0.0)
-            * group.scale_ratio
-            * (1.0 if amount in _MEMORY_CLOCK else self._clock_ratio)
-            for amount, value in work.amounts.items()
-        }
+        """Its time is the sum of its parts', in the order of the amounts."""
+        total = compute = memory = 0.0
+        prices, scale, clock = price.prices, group.scale_ratio, self._clock_ratio
+        for amount, value in work.amounts.items():
+            at = 1.0 if amount in _MEMORY_CLOCK else clock
+            part = value * prices.get(amount, 0.0) * scale * at
+            total += part
+            if amount in _COMPUTE:
+                compute += part
+            elif amount in _MEMORY:
+                memory += part
+        overhead = total - compute - memory
+        if overhead > max(compute, memory):
+            bound_by = "overhead"
+        else:
+            bound_by = "compute" if compute >= memory else "memory"
         return KernelCost(
-            work.ops,
-            ComputeUnit.CPU,
-            work.executor,
-            work.dtype,
-            sum(parts.values()),
-            _bound(parts),
-            True,
+            work.ops, ComputeUnit.CPU, work.executor, work.dtype, total, bound_by, True
         )
 
     def _band(
@@ -205,12 +211,3 @@ def _is_far(work: Work, price: Price) -> str | None:
         if value and most and value > most * _FAR:
             return f"{value:,} {what}, calibrated from {least:,} to {most:,}"
     return None
-
-
-def _bound(parts: Mapping[str, float]) -> str:
-    compute = sum(us for amount, us in parts.items() if amount in _COMPUTE)
-    memory = sum(us for amount, us in parts.items() if amount.endswith("_bytes"))
-    overhead = sum(parts.values()) - compute - memory
-    if overhead > max(compute, memory):
-        return "overhead"
-    return "compute" if compute >= memory else "memory"

@@ -6,7 +6,7 @@ The reuse distance of a tensor is the number of bytes touched between two uses o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -61,52 +61,72 @@ def reuse(
     many bytes pass through it.
     """
     sizes = [t.nbytes or 0 for t in tensors]
-    clock = _Clock(max((_arena_bytes(s, sizes, bounds) for s in steps), default=0))
-    for step in steps:
-        clock.touch(step, sizes, bounds)
+    touched = [_touched(step, sizes, bounds) for step in steps]
+    arena_bytes = max((t.inner_bytes for t in touched), default=0)
+    own = inner = 0.0  # bytes touched until now with memory of their own, and in the arena
+    used: dict[int, tuple[float, float]] = {}
+
+    def cold_share(tensor: int, cache_bytes: int) -> float:
+        """By the distinct bytes touched since the tensor's last use, and its own."""
+        then = used[tensor]
+        since = own - then[0] + min(inner - then[1], arena_bytes)
+        return _share(since + sizes[tensor], cache_bytes)
+
     found = []
-    for step in steps:
-        cold_read = cold_weights = far_weights = cold_written = 0.0
-        for t in step.activations:
-            cold_read += sizes[t] * _share(clock.since(t) + sizes[t], caches.l2_bytes)
-        for t in step.weights:
-            distance = clock.since(t) + sizes[t]
-            cold_weights += sizes[t] * _share(distance, caches.l2_bytes)
-            far_weights += sizes[t] * _share(distance, caches.last_bytes)
-        for t in step.written:
-            distance = clock.since(t) if t in bounds else 0.0
-            cold_written += sizes[t] * _share(distance + sizes[t], caches.l2_bytes)
-        found.append(Reuse(cold_read, cold_written, cold_weights, far_weights))
-        clock.touch(step, sizes, bounds)
+    for is_first in (True, False):  # invokes follow one another: the first only leaves its trace
+        for step, t in zip(steps, touched, strict=True):
+            if not is_first:
+                found.append(_found(step, sizes, bounds, caches, cold_share))
+            own = own + t.own_bytes + t.bound_bytes
+            inner += t.inner_bytes
+            for tensor in t.tensors:
+                used[tensor] = (own, inner)
     return found
 
 
-class _Clock:
-    """Counts bytes that are touched: those with memory of their own, and those in the arena."""
+class _Touched(msgspec.Struct, frozen=True, gc=False):
+    """All that one step touches: `own_bytes` of weights and of others meanwhile, `bound_bytes` of
+    the graph's inputs and outputs, `inner_bytes` in the arena."""
 
-    def __init__(self, arena_bytes: int) -> None:
-        self._arena_bytes = arena_bytes
-        self._own = 0.0
-        self._inner = 0.0
-        self._used: dict[int, tuple[float, float]] = {}
-
-    def since(self, tensor: int) -> float:
-        """Distinct bytes touched since the tensor's last use."""
-        own, inner = self._used[tensor]
-        return self._own - own + min(self._inner - inner, self._arena_bytes)
-
-    def touch(self, step: Step, sizes: Sequence[int], bounds: frozenset[int]) -> None:
-        self._own += step.meanwhile_bytes + sum([sizes[t] for t in step.weights])
-        moved = (*step.activations, *step.written)
-        self._own += sum([sizes[t] for t in moved if t in bounds])
-        self._inner += sum([sizes[t] for t in moved if t not in bounds])
-        now = (self._own, self._inner)
-        for t in (*step.weights, *moved):
-            self._used[t] = now
+    tensors: tuple[int, ...]
+    own_bytes: float
+    bound_bytes: int
+    inner_bytes: int
 
 
-def _arena_bytes(step: Step, sizes: Sequence[int], bounds: frozenset[int]) -> int:
-    return sum(sizes[t] for t in (*step.activations, *step.written) if t not in bounds)
+def _touched(step: Step, sizes: Sequence[int], bounds: frozenset[int]) -> _Touched:
+    own_bytes = step.meanwhile_bytes + sum([sizes[t] for t in step.weights])
+    bound_bytes = inner_bytes = 0
+    for moved in (step.activations, step.written):
+        for t in moved:
+            if t in bounds:
+                bound_bytes += sizes[t]
+            else:
+                inner_bytes += sizes[t]
+    tensors = (*step.weights, *step.activations, *step.written)
+    return _Touched(tensors, own_bytes, bound_bytes, inner_bytes)
+
+
+def _found(
+    step: Step,
+    sizes: Sequence[int],
+    bounds: frozenset[int],
+    caches: Caches,
+    cold_share: Callable[[int, int], float],
+) -> Reuse:
+    cold_read = cold_weights = far_weights = cold_written = 0.0
+    for t in step.activations:
+        cold_read += sizes[t] * cold_share(t, caches.l2_bytes)
+    for t in step.weights:
+        cold = cold_share(t, caches.l2_bytes)
+        cold_weights += sizes[t] * cold
+        if cold:  # what is in the second cache is in the last one too
+            far_weights += sizes[t] * cold_share(t, caches.last_bytes)
+    for t in step.written:
+        is_own = t in bounds
+        cold = cold_share(t, caches.l2_bytes) if is_own else _share(sizes[t], caches.l2_bytes)
+        cold_written += sizes[t] * cold
+    return Reuse(cold_read, cold_written, cold_weights, far_weights)
 
 
 def _share(distance: float, cache_bytes: int) -> float:
@@ -115,4 +135,5 @@ def _share(distance: float, cache_bytes: int) -> float:
     Caches are shared with code and other data and do not forget the oldest first, so there is no
     sharp edge.
     """
-    return min(1.0, max(0.0, distance / cache_bytes - 0.5))
+    gone = distance / cache_bytes - 0.5
+    return 0.0 if gone <= 0 else min(gone, 1.0)

@@ -25,10 +25,10 @@ from math import ceil, prod
 import msgspec
 
 from qbench.placement import GraphPlacement
-from qbench.records import ComputeUnit, DeviceProfile, OpInfo, TensorInfo
+from qbench.records import ComputeUnit, OpInfo, TensorInfo
 from qbench.simulator import kernels
 from qbench.simulator.calibration.reuse import Caches, Reuse, Step, reuse
-from qbench.simulator.kernels import Dtype, Graph, Kernel
+from qbench.simulator.kernels import Dtype, Graph
 
 MATMUL, DEPTHWISE, SILU = "matmul", "depthwise", "silu"
 _TAPS = (3, 4, 9, 25)
@@ -78,11 +78,19 @@ class Described(msgspec.Struct, frozen=True):
     bounds: int
 
 
+class _Found(msgspec.Struct, frozen=True, gc=False):
+    """A kernel before its amounts are known."""
+
+    executor: str
+    dtype: Dtype
+    ops: tuple[OpInfo, ...]
+    elements: int
+
+
 def describe(
     graph: Graph,
     bounds: frozenset[int],
     placement: GraphPlacement,
-    profile: DeviceProfile,
     caches: Caches,
     tiles: Mapping[Dtype, Tiles],
 ) -> Described:
@@ -90,50 +98,54 @@ def describe(
 
     `bounds`: the graph's inputs and outputs.
     """
-    found: list[tuple[str, Kernel, tuple[OpInfo, ...]]] = []
+    found: list[_Found] = []
     segments = 0
     for segment in placement.segments:
         if segment.unit is not ComputeUnit.CPU:
             continue
-        lowered = kernels.lower(graph, segment, profile)
-        segments += bool(lowered) and segment.executor == "xnnpack"
-        for kernel in lowered:
-            found.append((segment.executor, kernel, tuple(graph.ops[i] for i in kernel.ops)))
+        groups = kernels.groups(graph, segment)
+        segments += bool(groups) and segment.executor == "xnnpack"
+        for group in groups:
+            dtype = kernels.dtype_of(graph, group, segment.unit)
+            elements = kernels.elements_of(graph, group)
+            found.append(_Found(segment.executor, dtype, tuple(group), elements))
     found = _joined(graph, found)
-    steps = [_step(graph, kernel.dtype, ops) for _, kernel, ops in found]
+    steps = [_step(graph, one) for one in found]
     where = reuse(steps, graph.tensors, bounds, caches)
     works = tuple(
-        _work(graph, executor, kernel, ops, step, at, caches, tiles)
-        for (executor, kernel, ops), step, at in zip(found, steps, where, strict=True)
+        _work(graph, one, step, at, caches, tiles)
+        for one, step, at in zip(found, steps, where, strict=True)
     )
     return Described(works, segments, len(bounds))
 
 
-def _joined(
-    graph: Graph, found: list[tuple[str, Kernel, tuple[OpInfo, ...]]]
-) -> list[tuple[str, Kernel, tuple[OpInfo, ...]]]:
+def _joined(graph: Graph, found: list[_Found]) -> list[_Found]:
     """x * LOGISTIC(x) of 8-bit values is one kernel: XNNPACK looks the product up in a table, as
     the runtime's profile of EfficientNet-B0 shows (LiteRT 2.3)."""
-    kept: list[tuple[str, Kernel, tuple[OpInfo, ...]] | None] = list(found)
-    writer = {op.outputs[0]: i for i, (_, _, ops) in enumerate(found) for op in ops if op.outputs}
-    for i, (executor, kernel, ops) in enumerate(found):
-        if executor != "xnnpack" or kernel.dtype is not Dtype.INT8 or ops[0].name != "MUL":
+    kept: list[_Found | None] = list(found)
+    writer = {op.outputs[0]: i for i, one in enumerate(found) for op in one.ops if op.outputs}
+    for i, one in enumerate(found):
+        ops = one.ops
+        if one.executor != "xnnpack" or one.dtype is not Dtype.INT8 or ops[0].name != "MUL":
             continue
         for tensor in ops[0].inputs:
             at = writer.get(tensor)
             source = kept[at] if at is not None else None
-            if at is None or source is None or source[2][0].name != "LOGISTIC":
+            if at is None or source is None or source.ops[0].name != "LOGISTIC":
                 continue
-            if graph.readers[tensor] == 1 and source[2][0].inputs[0] in ops[0].inputs:
-                both = msgspec.structs.replace(kernel, ops=source[1].ops + kernel.ops)
-                kept[at], kept[i] = None, (executor, both, source[2] + ops)
+            if graph.readers[tensor] == 1 and source.ops[0].inputs[0] in ops[0].inputs:
+                kept[at], kept[i] = None, msgspec.structs.replace(one, ops=source.ops + ops)
                 break
-    return [entry for entry in kept if entry is not None]
+    return [one for one in kept if one is not None]
 
 
-def _step(graph: Graph, dtype: Dtype, ops: Sequence[OpInfo]) -> Step:
-    inside = {t for op in ops for t in op.outputs}
-    read = sorted({t for op in ops for t in op.inputs if t >= 0} - inside)
+def _step(graph: Graph, one: _Found) -> Step:
+    ops, dtype = one.ops, one.dtype
+    if len(ops) == 1:
+        read = sorted(set(ops[0].inputs) - {-1, *ops[0].outputs})
+    else:
+        inside = {t for op in ops for t in op.outputs}
+        read = sorted({t for op in ops for t in op.inputs if t >= 0} - inside)
     return Step(
         activations=tuple([t for t in read if t not in graph.constants]),
         weights=tuple([t for t in read if t in graph.constants]),
@@ -144,15 +156,13 @@ def _step(graph: Graph, dtype: Dtype, ops: Sequence[OpInfo]) -> Step:
 
 def _work(
     graph: Graph,
-    executor: str,
-    kernel: Kernel,
-    ops: Sequence[OpInfo],
+    one: _Found,
     step: Step,
     at: Reuse,
     caches: Caches,
     tiles: Mapping[Dtype, Tiles],
 ) -> Work:
-    tensors = graph.tensors
+    tensors, executor, ops = graph.tensors, one.executor, one.ops
     head = ops[0] if len(ops) == 1 else next((op for op in ops if op.name != "PAD"), ops[0])
     sources = [tensors[t] for t in step.activations]
     output = tensors[ops[-1].outputs[0]]
@@ -163,7 +173,7 @@ def _work(
     }
     if executor == "xnnpack" and head.name in _MATRIX and sources:
         name, amounts = _product(
-            head, kernel.dtype, sources[0], tensors[head.inputs[1]], output, caches, tiles
+            head, one.dtype, sources[0], tensors[head.inputs[1]], output, caches, tiles
         )
         if "vector_macs" in amounts:  # nothing to do but to wait for the weights
             memory |= {
@@ -185,13 +195,13 @@ def _work(
         memory = {"call": 1.0}
     known = {key: float(value) for key, value in (memory | amounts).items() if value}
     return Work(
-        ops=kernel.ops,
+        ops=tuple([op.index for op in ops]),
         executor=executor,
-        dtype=kernel.dtype,
+        dtype=one.dtype,
         kind=f"{executor}/{name}",
         amounts=known,
         macs=head.macs or 0,
-        elements=kernel.elements,
+        elements=one.elements,
     )
 
 
