@@ -43,7 +43,8 @@ def showing(console: Console, progress: Progress) -> Iterator[None]:
         transient=True,
         redirect_stdout=False,  # nothing but results goes there, and they come later
         vertical_overflow="crop",
-    ):
+    ) as view:
+        view.refresh()  # by itself it would wait for a second
         yield
 
 
