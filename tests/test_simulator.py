@@ -106,6 +106,17 @@ def test_more_channels_are_never_faster(
     assert wide.p50_us >= narrow.p50_us
 
 
+@settings(max_examples=60, deadline=None)
+@given(channels=CHANNELS, case=CASES, side=st.integers(1, 96), more=st.integers(1, 40))
+def test_larger_images_are_never_faster(
+    channels: list[int], case: tuple[Delegate, str], side: int, more: int
+) -> None:
+    delegate, dtype = case
+    small = predicted(convolutions(channels, dtype, side), delegate)
+    large = predicted(convolutions(channels, dtype, side + more), delegate)
+    assert large.p50_us >= small.p50_us
+
+
 @settings(max_examples=30, deadline=None)
 @given(channels=CHANNELS, case=CASES, ratio=st.floats(0.2, 1.0))
 def test_a_lower_clock_is_never_faster(

@@ -198,8 +198,9 @@ class Pricer:
         nets = min((len(self._groups[d].anchors) for d in used), default=0)
         scaled = f" and {nets} networks" if nets else ""
         return (
-            f"CPU {names}: calibrated on {self._calibration.device} with {self.threads} "
-            f"thread{'s' if self.threads > 1 else ''}, {day}, by single operators{scaled}"
+            f"CPU {names}: calibrated on {self._calibration.device} by "
+            f"{self._calibration.runtime}, {self.threads} thread"
+            f"{'s' if self.threads > 1 else ''}, {day}, single operators{scaled}"
         )
 
 
