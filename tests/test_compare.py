@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import msgspec
 import pytest
+import xmlschema
+from markdown_it import MarkdownIt
 
 from fakes.latency_samples import Noise
+from fakes.reports import HOSTILE, a_comparison
 from fakes.sessions import FAILED, PHONE, a_named_case, a_session, latencies
 from qbench.cli import main
 from qbench.records import Delegate, Metric
+from qbench.report import comparison_markdown
 from qbench.store import Session
 
+SCHEMAS = Path(__file__).parent / "schemas"
 T1 = a_named_case(threads=1)
 T2 = a_named_case(threads=2)
 
@@ -268,3 +275,106 @@ def test_a_ref_or_folder_that_git_does_not_have_is_refused(
         assert code == 2
         assert words in err
     assert not (tmp_path / "x").exists()
+
+
+# -- forms
+
+
+def _suite(text: str) -> ElementTree.Element:
+    xmlschema.XMLSchema(SCHEMAS / "junit.xsd").validate(text)
+    (suite,) = ElementTree.fromstring(text)
+    return suite
+
+
+def test_markdown_leads_with_the_verdicts_and_keeps_what_they_rest_on(
+    told: Any, base: Session, tmp_path: Path
+) -> None:
+    code, out, _ = told(base.folder, slower(tmp_path).folder, "--format", "markdown")
+    assert code == 1
+    lines = out.splitlines()
+    assert lines[0] == "### qbench compare: 1 slower, 1 same"
+    rows = [line for line in lines if line.startswith("| `m int8")]
+    assert [line.count("|") for line in rows] == [7, 7]
+    assert rows[0].startswith("| `m int8 cpu t1 d` | 9.")
+    assert "**slower" in rows[0]
+    assert "same within 2 %" in rows[1]
+    assert "unpaired: Welch's t on log run medians of 10 runs against 10" in out
+
+
+def test_junit_fits_its_schema_and_fails_what_is_slower(
+    told: Any, base: Session, tmp_path: Path
+) -> None:
+    code, out, _ = told(base.folder, slower(tmp_path).folder, "--format", "junit")
+    assert code == 1
+    suite = _suite(out)
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert failure.get("type") == "slower"
+    about = {p.get("name"): p.get("value") for p in suite.iter("property")}
+    assert about["margin"] == "2.00%"
+    assert about["baseline"] == str(base.folder)
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "junit"])
+@pytest.mark.parametrize(
+    ("aspect", "changes"),
+    [
+        ("device", {"device": msgspec.structs.replace(PHONE, serial="S2")}),
+        ("tool", {"tool_sha256": "f" * 64}),
+    ],
+)
+def test_refusals_and_what_was_allowed_all_the_same_stay_in_every_form(
+    told: Any, base: Session, tmp_path: Path, form: str, aspect: str, changes: dict[str, Any]
+) -> None:
+    session = slower(tmp_path, **changes)
+    code, out, _ = told(base.folder, session.folder, "--format", form)
+    assert code == 2
+    assert "refused" in out
+    assert f"--across {aspect} compares them" in " ".join(out.split())
+    code, out, _ = told(base.folder, session.folder, "--format", form, "--across", aspect)
+    assert code == 1
+    assert f"across {aspect}: " in " ".join(out.split())
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "junit"])
+def test_a_file_gets_what_stdout_would_have(
+    told: Any, base: Session, tmp_path: Path, form: str
+) -> None:
+    sides = (base.folder, slower(tmp_path).folder, "--format", form)
+    _, shown, _ = told(*sides)
+    file = tmp_path / "out"
+    code, out, _ = told(*sides, "-o", file)
+    assert (code, out) == (1, "")
+    moment = re.compile(r"timestamp=\"[^\"]*\"")
+    assert moment.sub("", file.read_text()) == moment.sub("", shown)
+
+
+def test_a_file_that_cannot_be_written_and_two_forms_at_once_are_refused(
+    told: Any, base: Session, tmp_path: Path
+) -> None:
+    sides = (base.folder, slower(tmp_path).folder)
+    code, _, err = told(*sides, "-o", tmp_path / "no" / "out")
+    assert code == 2
+    assert "choose another file with --out" in err
+    code, _, err = told(*sides, "--json", "--format", "junit")
+    assert code == 2
+    assert "two forms of one output" in err
+
+
+def test_a_comment_of_hostile_names_holds_them_as_text_and_stays_short() -> None:
+    pairs = a_comparison().pairs
+    many = tuple(
+        msgspec.structs.replace(pair, label=f"{name} {n}")
+        for n in range(300)
+        for name in HOSTILE
+        for pair in pairs[:1]
+    )
+    found = msgspec.structs.replace(a_comparison(), pairs=(*many, *pairs[1:]))
+    text = comparison_markdown.render(found)
+    assert len(text) <= 65_536
+    assert "left out for length" in text
+    page = MarkdownIt("commonmark").enable("table").render(text)
+    outside = re.sub(r"<code>.*?</code>", "", page, flags=re.S)
+    assert not {"img", "script", "svg", "a"} & set(re.findall(r"<(\w+)", outside))
+    assert "hacked" not in outside

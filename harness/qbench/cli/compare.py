@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -32,8 +33,15 @@ from qbench.cli.percent import PERCENT
     type=click.Choice(["origin", "device", "tool", "taints"]),
     help="Compare although the sides differ in this; it is said in the output.",
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown", "junit"]),
+    help="markdown: a comment for a pull request; junit: a test per case.  [default: text]",
+)
+@click.option("--out", "-o", type=click.Path(path_type=Path), help="Write to a file.")
 @options.json_flag
-def compare(baseline: str, candidate: str, as_json: bool, **asked: Any) -> int:
+def compare(baseline: str, candidate: str, form: str | None, as_json: bool, **asked: Any) -> int:
     """Compare CANDIDATE with BASELINE, case by case, by their runs.
 
     \b
@@ -47,4 +55,6 @@ def compare(baseline: str, candidate: str, as_json: bool, **asked: Any) -> int:
     """
     from qbench.cli import comparing
 
-    return comparing.tell(baseline, candidate, as_json=as_json, **asked)
+    if as_json and form not in (None, "json"):
+        raise click.UsageError(f"--json and --format {form} are two forms of one output")
+    return comparing.tell(baseline, candidate, form="json" if as_json else form or "text", **asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,10 +11,12 @@ import click
 
 from qbench import stats
 from qbench.cli import console, exit_codes, sources
+from qbench.cli.files import write_text
 from qbench.cli.sources import Source
+from qbench.clock import SystemClock
 from qbench.errors import StoreError
 from qbench.records import Case, DeviceInfo, Metric, RunRecord
-from qbench.report import comparison_json, comparison_text
+from qbench.report import comparison_json, comparison_markdown, comparison_text, junit
 from qbench.report.comparison import ComparedPair, Comparison
 from qbench.stats import Aspect, Measured
 from qbench.store import Session
@@ -23,12 +26,13 @@ def tell(
     baseline: str,
     candidate: str,
     *,
-    as_json: bool,
+    form: str,
+    out: Path | None,
     margin_ratio: float,
     metric: str | None,
     across: Collection[str],
 ) -> int:
-    """Compare and print; returns the exit code."""
+    """Compare and print, or write to `out`; returns the exit code."""
     with TemporaryDirectory(prefix="qbench-compare-") as scratch:
         found = compare(
             baseline,
@@ -38,13 +42,29 @@ def tell(
             metric=Metric(metric) if metric else None,
             across={Aspect(name) for name in across},
         )
-    if as_json:
-        click.echo(comparison_json.render(found))
-    else:
+    if form == "text" and out is None:
         comparison_text.print_comparison(console.stdout(), found)
+    elif out is None:
+        click.echo(_rendered(found, form), nl=False)
+    else:
+        write_text(out, _rendered(found, form))
     if found.has_regression:
         return exit_codes.REGRESSION
     return exit_codes.WRONG_INPUT if found.has_refusal else exit_codes.DONE
+
+
+def _rendered(found: Comparison, form: str) -> str:
+    match form:
+        case "json":
+            return comparison_json.render(found) + "\n"
+        case "markdown":
+            return comparison_markdown.render(found)
+        case "junit":
+            now = SystemClock().utc_now().isoformat(timespec="seconds")
+            return junit.render_comparison(found, now)
+    text = StringIO()
+    comparison_text.print_comparison(console.to_file(text), found)
+    return text.getvalue()
 
 
 def compare(

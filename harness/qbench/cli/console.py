@@ -6,8 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +22,12 @@ def stdout() -> Console:
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE, highlight=False)
+
+
+def to_file(file: TextIO) -> Console:
+    from rich.console import Console
+
+    return Console(file=file, width=WIDTH_OF_A_PIPE, highlight=False, force_terminal=False)
 
 
 def stderr() -> Console:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 import msgspec
 
-from qbench.errors import InputError, StoreError
+from qbench.cli.files import write_text, writing
+from qbench.errors import InputError
 from qbench.report import (
     benchmark_action,
     csv,
@@ -40,20 +39,20 @@ def write(form: str, content: html.Content, out: Path | None, per: str) -> Path 
         if out is None:
             raise InputError("report: parquet is not text", hint="name the file: -o cases.parquet")
         rows, kind = _flat(content, per)
-        with _writing(out):
+        with writing(out):
             parquet.write(rows, kind, out)
         return None
     if form == "html":
         page = html.render(content)
         target = out or Path("report.html")
-        _write_text(target, page)
+        write_text(target, page)
         click.echo(target)
         return target
     text = _text(form, content, per)
     if out is None:
         click.echo(text, nl=not text.endswith("\n"))
     else:
-        _write_text(out, text)
+        write_text(out, text)
     return None
 
 
@@ -124,24 +123,9 @@ def _write_folder(files: dict[str, str], out: Path | None) -> None:
         )
     if not files:
         raise InputError("report: nothing is known about operators, so there is no overlay")
-    with _writing(out):
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         target = out / name.replace("/", "_")
-        _write_text(target, text)
+        write_text(target, text)
         click.echo(target)
-
-
-def _write_text(path: Path, text: str) -> None:
-    with _writing(path):
-        path.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise StoreError(
-            f"{path}: {exc.strerror or exc}", hint="choose another file with --out"
-        ) from exc

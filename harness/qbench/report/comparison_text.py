@@ -35,14 +35,14 @@ def print_comparison(console: Console, found: Comparison) -> None:
     """The sides, a line per case, then what speaks against single lines."""
     from rich.text import Text
 
-    for line in _heads(found):
+    for line in heads(found):
         console.print(Text(printable(line)))
     console.print()
     console.print(_table(found))
     console.print()
-    for line, style in (*_legend(found), *_notes(found)):
+    for line, style in (*legend(found), *notes(found)):
         console.print(Text(printable(line), style=style))
-    console.print(_counts(found))
+    console.print(counts(found))
 
 
 def verdict_words(result: Ratio, margin_ratio: float) -> str:
@@ -61,7 +61,8 @@ def verdict_words(result: Ratio, margin_ratio: float) -> str:
             return f"{result.verdict} {percent:.3g} %"
 
 
-def _heads(found: Comparison) -> Iterable[str]:
+def heads(found: Comparison) -> Iterable[str]:
+    """What is compared."""
     yield f"baseline:  {_side(found.baseline)}"
     yield f"candidate: {_side(found.candidate)}"
     if found.differing:
@@ -91,12 +92,13 @@ def _table(found: Comparison) -> Table:
     table.add_column("interval %", no_wrap=True)
     table.add_column("verdict")
     for pair in found.pairs:
-        cells = _cells(pair, found)
-        table.add_row(*(Text(printable(cell), style=_STYLES[pair.word]) for cell in cells))
+        row = cells(pair, found)
+        table.add_row(*(Text(printable(cell), style=_STYLES[pair.word]) for cell in row))
     return table
 
 
-def _cells(pair: ComparedPair, found: Comparison) -> tuple[str, ...]:
+def cells(pair: ComparedPair, found: Comparison) -> tuple[str, ...]:
+    """Case, baseline, candidate, change, interval, verdict."""
     values = [_value(pair.baseline, found.metric), _value(pair.candidate, found.metric)]
     result = pair.result
     if isinstance(result, Refusal):
@@ -119,7 +121,8 @@ def _value(side: Sequence[Measured], metric: Metric) -> str:
     return low if low == high else f"{low}-{high}"
 
 
-def _legend(found: Comparison) -> Iterable[tuple[str, str]]:
+def legend(found: Comparison) -> Iterable[tuple[str, str]]:
+    """What the columns mean, with the style of each line."""
     yield (
         f"change: in {_METRIC_WORDS[found.metric]}, as the geometric mean over the runs; "
         "below 0 is faster; latencies in ms",
@@ -142,7 +145,8 @@ def _legend(found: Comparison) -> Iterable[tuple[str, str]]:
         yield f"what these runs would find in nine of ten cases: a change of {span}", ""
 
 
-def _notes(found: Comparison) -> Iterable[tuple[str, str]]:
+def notes(found: Comparison) -> Iterable[tuple[str, str]]:
+    """Refusals, methods, cautions, and cases without a partner, with the style of each line."""
     said: dict[tuple[str, str], list[str]] = {}
     for pair in found.pairs:
         result = pair.result
@@ -173,7 +177,7 @@ def _basis(result: Ratio) -> str:
     return f"{words[result.method]} {result.basis}" if result.method in words else result.basis
 
 
-def _counts(found: Comparison) -> str:
+def counts(found: Comparison) -> str:
     return ", ".join(f"{count} {word}" for word, count in found.counts.items())
 
 

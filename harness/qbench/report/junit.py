@@ -7,12 +7,13 @@ error is a case without a number, a failure a budget or a comparison that was no
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 from xml.etree import ElementTree as Tree
 
 from qbench.records import Summary
-from qbench.report import budgets
+from qbench.report import budgets, comparison_text
 from qbench.report.comparison import ComparedPair, Comparison
 from qbench.report.html.content import Session
 from qbench.stats import BudgetCheck, Kept, Ratio
@@ -32,16 +33,38 @@ class Test(NamedTuple):
 
 def render(sessions: Sequence[Session], comparison: Comparison | None = None) -> str:
     """One suite per session, with its budgets, and one for the comparison if there is one."""
-    root = Tree.Element("testsuites")
     suites = [
-        (session.name, session.info.created_at, _host(session), _cases(session))
+        _suite(session.name, session.info.created_at, _host(session), _cases(session))
         for session in sessions
     ]
     if comparison is not None:
-        at = sessions[0].info.created_at
-        suites.append(("comparison", at, _host(sessions[0]), _pairs(comparison)))
-    for number, (name, at, host, tests) in enumerate(suites):
-        _suite(root, number, name, at, host, tests)
+        suites.append(_compared(comparison, sessions[0].info.created_at, _host(sessions[0])))
+    return _document(suites)
+
+
+def render_comparison(found: Comparison, made_at: str) -> str:
+    """`qbench compare` alone: a test per case. `made_at` is UTC, ISO 8601."""
+    return _document([_compared(found, made_at, "localhost")])
+
+
+def _compared(found: Comparison, at: str, host: str) -> Tree.Element:
+    """With what it rests on and what speaks against it: a test that passed does not say so."""
+    told = {
+        "baseline": found.baseline.asked,
+        "candidate": found.candidate.asked,
+        "metric": found.metric.value,
+        "margin": f"{found.margin_ratio:.2%}",
+        "across": ", ".join(found.across) or "nothing",
+    }
+    said = [*comparison_text.heads(found), *(line for line, _ in comparison_text.notes(found))]
+    return _suite("comparison", at, host, _pairs(found), told, said)
+
+
+def _document(suites: Sequence[Tree.Element]) -> str:
+    root = Tree.Element("testsuites")
+    for number, suite in enumerate(suites):
+        suite.set("id", str(number))
+        root.append(suite)
     Tree.indent(root)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n' + Tree.tostring(root, encoding="unicode") + "\n"
@@ -103,14 +126,18 @@ def _pair(pair: ComparedPair) -> Test:
 
 
 def _suite(
-    root: Tree.Element, number: int, name: str, at: str, host: str, tests: Sequence[Test]
-) -> None:
+    name: str,
+    at: str,
+    host: str,
+    tests: Sequence[Test],
+    about: Mapping[str, str] = MappingProxyType({}),
+    said: Sequence[str] = (),
+) -> Tree.Element:
+    """`about` become properties, `said` what the suite printed."""
     kinds = [test.problem[0] for test in tests if test.problem is not None]
-    suite = Tree.SubElement(
-        root,
+    suite = Tree.Element(
         "testsuite",
         {
-            "id": str(number),
             "package": "qbench",
             "name": _token(name) or "session",
             "timestamp": at[:19],
@@ -123,14 +150,14 @@ def _suite(
         },
     )
     properties = Tree.SubElement(suite, "properties")
-    for test in tests:
-        if test.told is not None:
-            about = {"name": _token(test.name), "value": test.told}
-            Tree.SubElement(properties, "property", about)
+    told = {test.name: test.told for test in tests if test.told is not None}
+    for key, value in {**about, **told}.items():
+        Tree.SubElement(properties, "property", {"name": _token(key), "value": _text(value)})
     for test in tests:
         _test(suite, test)
-    Tree.SubElement(suite, "system-out")
+    Tree.SubElement(suite, "system-out").text = "\n".join(map(_text, said)) or None
     Tree.SubElement(suite, "system-err")
+    return suite
 
 
 def _test(suite: Tree.Element, test: Test) -> None:
