@@ -7,7 +7,9 @@ benchmark_model tells), so 1,000 series of 100 points; written as sessions on di
 `qbench history compact`. Every tenth series has a step of 10 %. Then, as processes of their own,
 from start to last byte: `qbench history --case ID` (median of 7), `qbench history --json` of all,
 and a `qbench sql` over every run. Exits with 1 when the first takes more than 1 s, the second more
-than 20 s, one of them more than 1 GB of memory, or when a step is not found or one is made up.
+than 20 s, one of them more than 1 GB of memory, or when a step is not found or one is made up. Of
+time on the clock and processor time the smaller counts: on a busy machine the clock shows what its
+neighbours do, and on two free cores the processors' time is more than the clock's.
 `--quick`: 100 sessions of 100 cases, the same limits. `--in` keeps the sessions there, for the
 next time.
 """
@@ -39,6 +41,7 @@ MOST_FALSE_RATIO = 0.001  # per point
 
 class Ended(NamedTuple):
     duration_s: float
+    processor_s: float
     peak_bytes: int
     stdout: bytes
 
@@ -139,13 +142,16 @@ def qbench(*words: str) -> Ended:
             raise SystemExit(f"{' '.join(words)}: exit code {child.returncode}")
         out.seek(0)
         unit = 1 if sys.platform == "darwin" else 1024
-        return Ended(taken_s, usage.ru_maxrss * unit, out.read())
+        processor_s = usage.ru_utime + usage.ru_stime
+        return Ended(taken_s, processor_s, usage.ru_maxrss * unit, out.read())
 
 
 def told(what: str, ended: Ended, limit_s: float | None) -> bool:
     limit = f" (limit {limit_s:g} s)" if limit_s else ""
-    print(f"{what}: {ended.duration_s:.2f} s{limit}, {ended.peak_bytes / 1e6:.0f} MB", flush=True)
-    return (limit_s is None or ended.duration_s <= limit_s) and ended.peak_bytes <= LIMIT_BYTES
+    times = f"{ended.duration_s:.2f} s, of processors {ended.processor_s:.2f} s"
+    print(f"{what}: {times}{limit}, {ended.peak_bytes / 1e6:.0f} MB", flush=True)
+    is_fast = limit_s is None or min(ended.duration_s, ended.processor_s) <= limit_s
+    return is_fast and ended.peak_bytes <= LIMIT_BYTES
 
 
 def judge_steps(body: bytes) -> bool:
@@ -182,6 +188,7 @@ def run(root: Path, sessions: int) -> bool:
     print(tries[0].stdout.decode().splitlines()[2])
     one = Ended(
         statistics.median(each.duration_s for each in tries),
+        statistics.median(each.processor_s for each in tries),
         max(each.peak_bytes for each in tries),
         b"",
     )
