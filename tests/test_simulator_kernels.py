@@ -280,3 +280,34 @@ def test_only_what_an_npu_cannot_keep_on_the_chip_spills(side: int, spilled: int
         (kernel,) = lowered(g.info(), unit)
         at = cost.speed(SD865, unit, Dtype.INT8, 1)
         assert cost.terms(kernel, at).spilled_bytes == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "parts"),
+    [(1, 8, 1), (4, 8, 1), (5, 8, 2), (4, 9, 2), (9, 17, 9)],  # tiles of 4x8 on an A77
+)
+def test_threads_share_a_matrix_product_by_tiles(rows: int, columns: int, parts: int) -> None:
+    g = Graph("product", "float32")
+    g.conv(g.input(1, rows, 16), columns, 1)
+    (kernel,) = lowered(g.info(), CPU)
+    assert kernel.parts == parts
+
+
+def test_threads_share_a_depthwise_convolution_by_lines_and_nothing_else_by_count() -> None:
+    g = Graph("lines", "int8")
+    x = g.depthwise(g.input(7, 20, 32), 3)
+    g.add(x, x)
+    dw, add = lowered(g.info(), CPU)
+    assert (dw.parts, add.parts) == (7, 0)
+
+
+@pytest.mark.parametrize(("parts", "shared"), [(1, 1), (2, 2), (4, 4), (5, 2.5), (1000, 4), (0, 4)])
+def test_the_last_round_of_parts_leaves_threads_without_work(parts: int, shared: float) -> None:
+    """Of 4 threads as many are busy on average as parts make rounds."""
+    g = Graph("one", "float32")
+    g.conv(g.input(16, 16, 32), 32, 3)
+    kernel = msgspec.structs.replace(lowered(g.info(), CPU)[0], parts=parts)
+    at = cost.speed(SD865, CPU, Dtype.FP32, 4)
+    alone = msgspec.structs.replace(at, threads=1)
+    ratio = cost.terms(kernel, at).compute_us / cost.terms(kernel, alone).compute_us
+    assert ratio == pytest.approx(4 / shared)

@@ -45,6 +45,7 @@ class Kernel(msgspec.Struct, frozen=True):
     or writes (elementwise kernels and RESHAPE do not care for the layout). `is_pad`: nothing but a
     PAD. `depth`: how many products are added up for one value of the output, a quarter of them
     with Winograd. `is_dilated`: a convolution with holes. `launches`: 3 for Winograd, else 1.
+    `parts`: in how many equal pieces a CPU's threads can share the arithmetic, 0: in any number.
     """
 
     ops: tuple[int, ...]
@@ -61,6 +62,7 @@ class Kernel(msgspec.Struct, frozen=True):
     is_pad: bool = False
     is_dilated: bool = False
     launches: int = 1
+    parts: int = 0
 
 
 CONV = frozenset(
@@ -279,6 +281,7 @@ def kernel(graph: Graph, group: Group, segment: Segment, profile: DeviceProfile)
             elements += prod(tensor.shape)
             activation_bytes += tensor.nbytes if is_cpu else _half_bytes(tensor, is_gpu)
     macs, launches = tiles.padded_macs(tensors, head, unit, dtype.value, profile), 1
+    parts = tiles.parts(tensors, head, dtype.value, profile) if is_cpu and macs else 0
     if is_gpu and tiles.is_winograd(tensors, head, profile):
         # gpu/common/tasks/winograd.cc: 4x4 outputs from 6x6 inputs, 36 products, and back
         macs, launches = macs // 4, 3
@@ -299,6 +302,7 @@ def kernel(graph: Graph, group: Group, segment: Segment, profile: DeviceProfile)
         is_pad=head.name in _PADS,
         is_dilated=(o.dilation_h or 1) > 1 or (o.dilation_w or 1) > 1,
         launches=launches,
+        parts=parts,
     )
 
 

@@ -35,6 +35,24 @@ def padded_macs(
     return op.macs
 
 
+def parts(tensors: Sequence[TensorInfo], op: OpInfo, dtype: str, profile: DeviceProfile) -> int:
+    """In how many equal parts XNNPACK can hand an operator to a CPU's threads: tiles of a matrix
+    product, lines of a depthwise convolution's image (convolution-nhwc.c); 0: any number."""
+    weights = tensors[op.inputs[1]].shape if len(op.inputs) > 1 and op.inputs[1] >= 0 else ()
+    out = tensors[op.outputs[0]].shape
+    if op.name == "DEPTHWISE_CONV_2D" and len(out) == 4:
+        return out[0] * out[1]
+    if op.name not in ("CONV_2D", "FULLY_CONNECTED") or not out or not weights:
+        return 0
+    mr, nr, _ = _cpu_tile(profile, dtype)
+    columns = weights[0]
+    groups = 1
+    if op.name == "CONV_2D" and len(weights) == 4 and weights[3]:
+        groups = max(1, tensors[op.inputs[0]].shape[-1] // weights[3])
+    rows = prod(out) // max(1, columns)
+    return ceil(rows / mr) * groups * ceil(columns // groups / nr)
+
+
 def is_winograd(tensors: Sequence[TensorInfo], op: OpInfo, profile: DeviceProfile) -> bool:
     """TFLite operation_selector.cc, IsRecommendedForWinograd4x4To6x6."""
     o = op.options
