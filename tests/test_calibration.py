@@ -385,7 +385,7 @@ def test_a_calibration_is_read_back_as_it_was(tmp_path: Path, calibration: Calib
         (lambda body: body[: len(body) // 2], "not a calibration"),
         (lambda body: b"\xff\xfe" + body, "not a calibration"),
         (lambda body: b"[" * 100_000, "not a calibration"),
-        (lambda body: body.replace(b'"schema_version": 1', b'"schema_version": 9'), "got 9"),
+        (lambda body: body.replace(b'"schema_version": 2', b'"schema_version": 9'), "got 9"),
         (lambda body: body.replace(b'"macs": 0.', b'"macs": -0.', 1), "negative price"),
         (lambda body: body.replace(b'"scale_ratio": 1.0', b'"scale_ratio": 77.0'), "impossible"),
         (lambda body: body.replace(b'"created_at"', b'"created"'), "not a calibration"),
