@@ -27,6 +27,7 @@ from qbench.records import (
     RawOutput,
 )
 from qbench.simulator.calibration import fit, make, plausible
+from qbench.simulator.calibration.reuse import Caches
 from qbench.simulator.calibration.work import Tiles
 from qbench.simulator.kernels import Dtype
 
