@@ -56,7 +56,7 @@ def main() -> int:
             desk = Desk(Adb(known[version], server), folder / version)
             print(f"adb {version}", flush=True)
             with desk.phone(f"one-{version}", **STEADY) as phone:
-                good &= push(desk, phone, 3 if is_quick else 11)
+                good &= push(desk, phone, 3 if is_quick else 15)
                 good &= trip(desk, phone, 10 if is_quick else 60)
             if version == versions[-1]:
                 good &= wall(desk, is_quick=is_quick)
