@@ -16,7 +16,8 @@ SCHEMA_VERSION = 1
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a calibration would measure. `expected_s`: one pass on a small computer."""
+    """What a calibration would measure. `expected_s`: one pass on a small computer. `asks_again`:
+    what others have disturbed is measured again."""
 
     device: str
     profile: str
@@ -26,6 +27,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     runs: int
     expected_s: int
     budget_s: float
+    asks_again: bool = True
     step_test_s: int | None = None
 
 
@@ -67,12 +69,17 @@ def render_json(made: Made) -> str:
 
 def print_plan(console: Console, plan: Plan) -> None:
     heated = [] if plan.step_test_s is None else [f"then a step test of {plan.step_test_s} s"]
+    if plan.expected_s > plan.budget_s:
+        rest = "what networks seldom have comes last and may be left out"
+    elif plan.asks_again:
+        rest = "what is contended is measured again while there is time"
+    else:
+        rest = "everything is measured once"
     for line in (
         f"{plan.device}, profile {plan.profile}",
         f"{plan.singles} single-operator models and {plan.networks} networks: {plan.runs} runs "
         "with those of the reference",
-        f"about {plan.expected_s} s, at most {plan.budget_s:.0f} s; what is contended is measured "
-        "again while there is time",
+        f"about {plan.expected_s} s, at most {plan.budget_s:.0f} s; {rest}",
         *heated,
         f"would be written to {plan.path}",
     ):
