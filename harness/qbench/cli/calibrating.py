@@ -56,6 +56,7 @@ def plan(wanted: Wanted) -> Plan:
         expected_s=round(measure.expected_s(asked)),
         step_test_s=None if wanted.step_test_min is None else round(wanted.step_test_min * 60),
         budget_s=wanted.budget_s,
+        asks_again=target.serial is None,
     )
 
 
