@@ -8,48 +8,17 @@ from typing import Any
 import click
 
 from qbench.cli import options
+from qbench.cli.calibration_options import what
 
 
 @click.command()
 @click.option("--device", "-d", required=True, help="`host`, an attached serial, or a profile.")
 @click.option("--profile", help="The profile to calibrate. Default: the one that fits the device.")
-@click.option(
-    "--precision",
-    "precisions",
-    multiple=True,
-    type=click.Choice(["fp32", "int8", "dynamic"]),
-    help="May be given several times. Default: fp32 and int8.",
-)
-@click.option(
-    "--threads",
-    multiple=True,
-    type=click.IntRange(1, 64),
-    help="May be given several times; each is calibrated for itself. Default: 1.",
-)
-@click.option(
-    "--singles",
-    type=click.IntRange(12),
-    help="Of one precision at most. Default: all, about 220.",
-)
-@click.option("--networks/--no-networks", default=True, help="12 whole networks: tier S3, not S2.")
-@click.option(
-    "--budget-s",
-    type=click.FloatRange(1),
-    default=170.0,
-    show_default=True,
-    help="When it has passed, what has been measured is fitted.",
-)
+@what
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Default: where predictions look for it.",
-)
-@click.option(
-    "--thermal-step",
-    "step_test_min",
-    type=click.FloatRange(0.2, 60),
-    metavar="MINUTES",
-    help="Also heat the device for so long, and fit its two thermal nodes (10 tell enough).",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be measured and how long; no more.")
 @click.option("--resume", is_flag=True, help="Go on with a calibration that was interrupted.")
