@@ -96,7 +96,8 @@ def _photograph(page: Path, picture: Path, width_px: int, height_px: int) -> Non
 
 def finish(console: Console, found: Examination, out: Path, with_png: bool, as_json: bool) -> None:
     from qbench.cli.counting import counting
-    from qbench.pipeline.analysis import body, writing
+    from qbench.pipeline.analysis import writing
+    from qbench.pipeline.analysis.sections.noise import fall
     from qbench.units import printable
 
     with counting("charts") as progress:
@@ -111,7 +112,7 @@ def finish(console: Console, found: Examination, out: Path, with_png: bool, as_j
             continue
         worst = inside.noise.worst
         text = (
-            f"{title}: hurts most in {worst.op} {worst.name}: SQNR {body.fall(worst)}; "
+            f"{title}: hurts most in {worst.op} {worst.name}: SQNR {fall(worst)}; "
             f"at the output {inside.noise.layers[-1].sqnr_db:.1f} dB"
         )
         console.print(text, markup=False, soft_wrap=True)

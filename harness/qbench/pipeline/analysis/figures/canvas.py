@@ -81,6 +81,16 @@ def log_axis(title: str, values: Sequence[float], **more: Any) -> dict[str, Any]
     )
 
 
+def reach(values: Sequence[float], ends: Sequence[tuple[float, float] | None]) -> list[float]:
+    """What an axis has to show: all values, and of their intervals as much as leaves the values
+    apart. Of few repetitions an interval may be a hundred times wider than all values."""
+    found = list(values)
+    for value, end in zip(values, ends, strict=True):
+        if end is not None:
+            found += [max(end[0], value / 3), min(end[1], 3 * value)]
+    return found
+
+
 def whiskers(
     values: Sequence[float], ends: Sequence[tuple[float, float] | None], **more: Any
 ) -> dict[str, Any]:

@@ -11,9 +11,11 @@ from qbench.pipeline.analysis.figures.canvas import (
     axis,
     layout,
     log_axis,
+    reach,
     text,
     whiskers,
 )
+from qbench.pipeline.analysis.figures.spots import band_ends
 from qbench.pipeline.analysis.front import Spot
 from qbench.records import Origin
 from qbench.units import format_bytes
@@ -45,9 +47,7 @@ def front(name: str, title: str, spots: Sequence[Spot], largest_bytes: int) -> C
                 "line": {"color": "--soft", "width": 1, "dash": "dash"},
             }
         )
-    bands = [spot.timing.band for spot in spots]
-    times = [spot.timing.p50_us / 1000 for spot in spots]
-    times += [end / 1000 for band in bands if band for end in (band.low, band.high)]
+    times = reach([spot.timing.p50_us / 1000 for spot in spots], [band_ends(s) for s in spots])
     shares = [_share(spot) for spot in spots]
     figure: Figure = {
         "data": data,
@@ -78,7 +78,7 @@ def _points(
         "hovertemplate": "%{hovertext}<extra></extra>",
         "error_x": whiskers(
             times,
-            [(b.low / 1000, b.high / 1000) if (b := s.timing.band) else None for s in spots],
+            [band_ends(s) for s in spots],
             color=colour,
         ),
         "marker": {

@@ -10,9 +10,11 @@ from qbench.pipeline.analysis.figures.canvas import (
     Figure,
     axis,
     layout,
+    reach,
     text,
     whiskers,
 )
+from qbench.pipeline.analysis.figures.spots import band_ends
 from qbench.pipeline.analysis.front import Spot
 from qbench.records import Origin
 
@@ -24,6 +26,7 @@ def times(name: str, title: str, spots: Sequence[Spot]) -> Chart:
     for number, place in enumerate(dict.fromkeys(spot.timing.place for spot in spots)):
         of_it = [spot for spot in spots if spot.timing.place == place]
         data.append(_bars(place, of_it, SERIES[number % len(SERIES)]))
+    highest = reach([spot.timing.p50_us / 1000 for spot in spots], [band_ends(s) for s in spots])
     figure: Figure = {
         "data": data,
         "layout": layout(
@@ -32,7 +35,7 @@ def times(name: str, title: str, spots: Sequence[Spot]) -> Chart:
             bargap=0.18,
             bargroupgap=0.06,
             xaxis=axis("", type="category"),
-            yaxis=axis("ms", rangemode="tozero"),
+            yaxis=axis("ms", range=[0, 1.08 * max(highest)]),
         ),
     }
     return Chart(name, title, (("", figure),), 420)
@@ -41,7 +44,7 @@ def times(name: str, title: str, spots: Sequence[Spot]) -> Chart:
 def _bars(place: str, spots: Sequence[Spot], colour: str) -> dict[str, object]:
     is_simulated = spots[0].timing.origin is Origin.SIMULATED
     times = [spot.timing.p50_us / 1000 for spot in spots]
-    ends = [(b.low / 1000, b.high / 1000) if (b := s.timing.band) else None for s in spots]
+    ends = [band_ends(spot) for spot in spots]
     return {
         "type": "bar",
         "name": text(place),
