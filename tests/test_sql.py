@@ -19,7 +19,7 @@ from fakes.sessions import FAILED, PHONE, a_named_case, a_session
 from qbench.cli import main
 from qbench.errors import InputError
 from qbench.history import answer, database, sql
-from qbench.history.rows import RunRow, column_texts, column_types
+from qbench.history.columns import RunRow, column_texts, column_types
 from qbench.records import Taint
 from qbench.store import Session
 

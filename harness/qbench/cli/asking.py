@@ -10,7 +10,7 @@ import click
 
 from qbench.cli import console, histories
 from qbench.cli.counting import counting
-from qbench.history import answer, database, rows, sql
+from qbench.history import answer, columns, database, sql
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +25,7 @@ def tell(question: str, results: Path, *, as_json: bool, as_csv: bool, is_termin
 
 
 def print_columns(where: Console, *, as_json: bool, as_csv: bool) -> None:
-    texts, types = rows.column_texts(), rows.column_types()
+    texts, types = columns.column_texts(), columns.column_types()
     told = ((name, types[name], text) for name, text in texts.items())
     found = sql.Answer(("column", "type", "meaning"), told)
     _print(where, found, as_json=as_json, as_csv=as_csv, is_terminal=False)

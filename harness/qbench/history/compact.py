@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from qbench.errors import StoreError
-from qbench.history.rows import ROWS_VERSION, RunRow, column_types, rows_of
+from qbench.history.columns import ROWS_VERSION, RunRow, column_types
+from qbench.history.rows import rows_of
 from qbench.store import Session
 
 if TYPE_CHECKING:

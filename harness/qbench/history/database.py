@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from qbench.errors import StoreError
 from qbench.history import compact
-from qbench.history.rows import column_types, rows_of
+from qbench.history.columns import column_types
+from qbench.history.rows import rows_of
 from qbench.store import Session
 
 if TYPE_CHECKING:
