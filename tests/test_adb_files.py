@@ -15,6 +15,7 @@ from qbench.adb.cache import CACHE_FOLDER, DeviceCache
 from qbench.adb.connecting import wait_until_usable
 from qbench.adb.transport import Transport
 from qbench.adb.verifying import STEP_BYTES
+from qbench.clock import SystemClock
 from qbench.errors import (
     CommandError,
     CommandTimeoutError,
@@ -138,6 +139,17 @@ def test_a_full_device_is_told_before_everything_is_sent(adb: Adb, tmp_path: Pat
         full.device.push(b"x", f"{FOLDER}/small")
 
 
+def nobody_hashes(found: Phone) -> bool:
+    """No shell of a push that failed waits on the device; one that was hung up may be ending."""
+    clock = SystemClock()
+    end_s = clock.monotonic_s() + 30
+    while "sha256sum" in found.shell("ps -A -o ARGS"):
+        if clock.monotonic_s() > end_s:
+            return False
+        clock.sleep_s(0.05)
+    return True
+
+
 def test_a_link_that_drops_leaves_no_half_a_file(adb: Adb, tmp_path: Path) -> None:
     data = os.urandom(4_000_000)
     with phone(adb, "cut") as cut:
@@ -148,6 +160,7 @@ def test_a_link_that_drops_leaves_no_half_a_file(adb: Adb, tmp_path: Path) -> No
         wait_until_usable(cut.device, timeout_s=60)
         assert cut.shell(f"cat {FOLDER}/f") == "before"
         assert leftovers(cut) == []
+        assert nobody_hashes(cut)
         cut.device.push(data, f"{FOLDER}/f")
         (tmp_path / "f").write_bytes(b"before")
         cut.ask("set_faults", drop_after_sent_bytes=2_000_000)
