@@ -5,8 +5,8 @@ scripts/bench_parts/devices.py [--quick]
 wall      `qbench run`, 12 cases x 5 repetitions on one device: from qbench's start to the last
           result of the device, over the tool's own process times and the cool-downs (<= 1.05)
 parallel  four devices at the same time over one; cases whose time the simulator gives (<= 1.15)
-push      throughput over that of `adb push` to the same server (>= 0.9): with the source hashed
-          over the loopback, verified on the device over a link as fast as USB 3
+push      throughput over that of `adb push` to the same server (>= 0.9): of the sending alone over
+          the loopback, with all that is verified over a link as fast as USB 3
 trip      a command's round trip over that of `adb shell` as a subprocess (<= 1.5)
 
 Exits with 1 when a ratio is beyond its limit. --quick: 3 cases x 2, fewer rounds, adb 36 only.
