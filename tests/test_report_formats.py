@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv as stdlib_csv
+import importlib
+import importlib.util
 import io
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from xml.etree import ElementTree
 
@@ -319,6 +323,34 @@ def test_an_overlay_names_tensors_of_the_model_and_adds_up_to_the_kernels(
         values = [entry["value"] for entry in data["results"].values()]
         assert sum(values) == pytest.approx(kernels_us, rel=1e-3)
         assert all(set(entry) == {"value"} for entry in data["results"].values())
+
+
+def test_an_overlay_is_what_model_explorers_own_types_say(
+    foreseen: tuple[list[html.Foreseen], html.ModelFacts],
+) -> None:
+    """It publishes no schema: its node_data_builder is one. Unknown fields are TypeErrors."""
+    types = _node_data_types()
+    told, facts = foreseen
+    for text in model_explorer.render(told, [facts]).values():
+        ((graph, data),) = json.loads(text).items()
+        built = types.GraphNodeData(
+            results={name: types.NodeDataResult(**one) for name, one in data["results"].items()},
+            gradient=[types.GradientItem(**stop) for stop in data["gradient"]],
+            **{key: value for key, value in data.items() if key not in ("results", "gradient")},
+        )
+        again = json.loads(types.ModelNodeData({graph: built}).to_json_string())[graph]
+        assert {key: again[key] for key in data} == data
+
+
+def _node_data_types() -> ModuleType:
+    """Beneath an empty package of its name: the package itself would start with a web server."""
+    spec = importlib.util.find_spec("model_explorer")
+    if spec is None:
+        pytest.skip("not installed: ai-edge-model-explorer (scripts/test does)")
+    package = ModuleType("model_explorer")
+    package.__path__ = spec.submodule_search_locations or []
+    sys.modules.setdefault("model_explorer", package)
+    return importlib.import_module("model_explorer.node_data_builder")
 
 
 def test_delegates_and_origins_of_the_made_up_contents_are_all_there() -> None:
