@@ -81,6 +81,25 @@ def test_the_table_says_where_and_how_alike(desk: Desk, phone: Instance, made: P
     assert max(map(len, done.stdout.splitlines())) <= 100
 
 
+def test_a_host_that_is_killed_is_followed_by_one_that_collects(
+    desk: Desk, phone: Instance, made: Path
+) -> None:
+    """The same question finds what the device has answered meanwhile; nothing is left behind."""
+    arguments = (str(made / "net-fp32.tflite"), "--data", str(made / "set"), "--on-device")
+    process = desk.begin("evaluate", *arguments, "--jobs", "1")
+    sessions = inside("answering") / "data/local/tmp/qbench/sessions"
+    while not list(sessions.glob("*/state")):
+        assert process.poll() is None, process.communicate()
+    process.kill()
+    process.communicate()
+    done = desk.qbench("evaluate", *arguments, "--jobs", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    (one,) = json.loads(done.stdout)["on_device"]["against_host"]
+    assert one["identical"]["hits"] == 2 * PER_CLASS
+    assert left_behind("answering") == []
+    assert len(cached("answering")) == 3
+
+
 def test_a_tool_without_the_flags_is_refused_in_one_line(
     desk: Desk, phone: Instance, made: Path, tmp_path: Path
 ) -> None:
