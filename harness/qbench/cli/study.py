@@ -39,6 +39,7 @@ _PATH = click.Path(path_type=Path)
     type=click.Choice(["quick", "default"]),
     help="How long this host, or an attached device, is measured. Default: default (quick: quick).",
 )
+@click.option("--repetitions", type=click.IntRange(1), help="Of it. Default: the protocol's.")
 @click.option("--threads", type=click.IntRange(1), help="Of training. Default: one per processor.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes of evaluating.")
 def study(**asked: Any) -> None:

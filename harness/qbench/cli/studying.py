@@ -38,6 +38,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     device: str
     protocol: str | None
+    repetitions: int | None
     threads: int | None
     jobs: int | None
 
@@ -66,7 +67,7 @@ class Study:
             [g.subject.path for g in graded.grades],
             self._asked.device,
             self._asked.protocol or ("quick" if self._asked.quick else "default"),
-            2 if self._asked.quick else None,
+            self._asked.repetitions or (2 if self._asked.quick else None),
             self._out,
         )
         _step("analyzing")
