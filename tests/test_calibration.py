@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from math import isnan
 from pathlib import Path
 from random import Random
@@ -423,6 +424,22 @@ def test_the_newest_calibration_of_the_device_is_found_and_no_other(
     assert document.find("known", "f").calibration == calibration
     assert document.find("known", "nobody").calibration is None
     assert document.find("kno", None) == document.Found(None, None)
+
+
+def test_neither_a_folder_nor_a_pipe_nor_a_closed_place_is_in_the_way(
+    tmp_path: Path, calibration: Calibration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QBENCH_CALIBRATIONS", str(tmp_path))
+    (tmp_path / "known-folder.json").mkdir()
+    os.mkfifo(tmp_path / "known-pipe.json")
+    (tmp_path / "known-nowhere.json").symlink_to(tmp_path / "nowhere")
+    found = document.find("known", None)
+    assert found.calibration is None
+    assert len(found.remarks) == 3
+    document.save(calibration, tmp_path / "known-1.json")
+    assert document.find("known", None) == document.Found(calibration, tmp_path / "known-1.json")
+    monkeypatch.setenv("QBENCH_CALIBRATIONS", str(tmp_path / "known-1.json" / "below"))
+    assert document.find("known", None) == document.Found(None, None)
 
 
 def test_a_file_from_before_the_step_test_is_read_and_says_that_there_is_none(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -171,8 +172,9 @@ def save(calibration: Calibration, path: Path) -> None:
 def load(path: Path) -> Calibration:
     """Raises ProfileError, with the place in the file, when it is not a valid calibration."""
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise ProfileError(f"{path}: larger than any calibration")
+        told = path.stat()
+        if not stat.S_ISREG(told.st_mode) or told.st_size > _LARGEST_BYTES:
+            raise ProfileError(f"{path}: no file, or larger than any calibration")
         content = path.read_bytes()
         version = msgspec.json.decode(content, type=_Versioned).schema_version
         if not 1 <= version <= SCHEMA_VERSION:
@@ -226,8 +228,9 @@ def _candidates(profile: str) -> Iterator[Path]:
     with contextlib.suppress(InputError):
         folders.append(assets.folder("device_profiles") / "calibrations")
     for folder in folders:
-        if folder.is_dir():
-            yield from sorted(folder.glob(f"{profile}-*.json"))
+        with contextlib.suppress(OSError):  # a folder that may not be entered has nothing for us
+            if folder.is_dir():
+                yield from sorted(folder.glob(f"{profile}-*.json"))
 
 
 def _contradiction(found: Calibration) -> str | None:
