@@ -11,6 +11,7 @@ import pytest
 
 from fakes import browser
 from fakes.reports import HOSTILE, a_content
+from fakes.whole_report import a_whole_content
 from qbench.report import html
 
 PROGRAM = browser.program()
@@ -41,6 +42,15 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="module")
+def whole_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With every section that there is."""
+    folder = tmp_path_factory.mktemp("whole")
+    file = folder / "report.html"
+    file.write_text(html.render(a_whole_content(folder / "results")), encoding="utf-8")
+    return file
+
+
 def _draw_all(chromium: browser.Browser) -> None:
     chromium.wait("document.querySelectorAll('figure.plot').length > 0")
     chromium.wait(
@@ -67,6 +77,29 @@ def test_draws_every_plot_without_an_error_and_without_asking_for_anything(
     drawn = chromium.eval("[...document.querySelectorAll('figure.plot')].map((f) => f.id)")
     expected = {"latency", "speedup", "strips", "ecdf", "timeline", "memory", "agreement"}
     assert {f"plot-{name}" for name in expected} == set(drawn)
+
+
+def test_everything_that_can_be_told_is_there_and_drawn_without_an_error(
+    chromium: browser.Browser, whole_page: Path
+) -> None:
+    chromium.open(whole_page, hash_="?all")
+    _draw_all(chromium)
+    assert chromium.problems == []
+    sections = chromium.eval("[...document.querySelectorAll('main section')].map((s) => s.id)")
+    assert sections == [
+        *("summary", "changes", "budgets", "results", "latency", "speedup", "distribution"),
+        *("timeline", "sustained", "placement", "operators", "memory", "front", "agreement"),
+        *("remarks", "provenance"),
+    ]
+    drawn = chromium.eval("[...document.querySelectorAll('figure.plot')].map((f) => f.id)")
+    more = ("changes", "operators", "placement", "sustained", "front")
+    assert {f"plot-{name}" for name in more} <= set(drawn)
+    names = chromium.eval("[...document.querySelectorAll('nav a')].map((a) => a.hash.slice(1))")
+    assert names == sections
+    rows = chromium.eval(
+        "[...document.querySelectorAll('#plot-speedup .ytick text')].map((t) => t.textContent)"
+    )
+    assert rows.count("nnapi, simulated") == 3  # a hollow mark alone says it to nobody
 
 
 def test_draws_a_plot_only_once_it_comes_near(chromium: browser.Browser, page: Path) -> None:
@@ -180,11 +213,11 @@ def _brightness(chromium: browser.Browser, element: str, what: str) -> float:
     return sum(map(float, colour)) / 3
 
 
-@pytest.mark.parametrize("names", ["harmless", "hostile"])
+@pytest.mark.parametrize("which", ["page", "hostile_page", "whole_page"])
 def test_no_width_scrolls_sideways(
-    chromium: browser.Browser, page: Path, hostile_page: Path, names: str
+    chromium: browser.Browser, request: pytest.FixtureRequest, which: str
 ) -> None:
-    chromium.open(page if names == "harmless" else hostile_page, hash_="?all")
+    chromium.open(request.getfixturevalue(which), hash_="?all")
     _draw_all(chromium)
     for width in (1920, 1280, 768, 390):
         chromium.resize(width, 900)
@@ -283,11 +316,14 @@ def test_the_keyboard_reaches_the_content_first_and_its_place_can_be_seen(
     assert chromium.eval(outline) == "solid"
 
 
+@pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(chromium: browser.Browser, page: Path, scheme: str) -> None:
+def test_axe_finds_nothing_serious(
+    chromium: browser.Browser, whole_page: Path, scheme: str, width: int
+) -> None:
     axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     chromium.prefer(scheme)
-    chromium.open(page, hash_="?all")
+    chromium.open(whole_page, width=width, hash_="?all")
     _draw_all(chromium)
     chromium.eval(axe)
     found = chromium.eval(

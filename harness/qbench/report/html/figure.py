@@ -100,17 +100,17 @@ def draw(
     )
 
 
-def unit_legend(lines: Sequence[Line]) -> Html:
-    """Who ran it, by colour and shape; how it is known, by filling."""
+def unit_legend(lines: Sequence[Line], *, measured: str = "", simulated: str = "") -> Html:
+    """Who ran it, by colour and shape; how it is known, by the keys (classes) named, if drawn."""
     units = {line.unit for line in lines}
     order = [unit for unit in (*ComputeUnit, None) if unit in units]
     keys = [_key(unit or "unknown", "not told" if unit is None else unit.upper()) for unit in order]
     origins = {line.summary.case.origin for line in lines}
-    if origins - {Origin.SIMULATED}:
+    if measured and origins - {Origin.SIMULATED}:
         how = "measured or EMULATED" if Origin.EMULATED in origins else "measured"
-        keys.append(_key("solid", f"{how}, 95 % interval"))
-    if Origin.SIMULATED in origins:
-        keys.append(_key("hatched", "SIMULATED, 90 % band"))
+        keys.append(_key(measured, f"{how}, 95 % interval"))
+    if simulated and Origin.SIMULATED in origins:
+        keys.append(_key(simulated, "SIMULATED, 90 % band"))
     return tag("ul", keys, cls="legend")
 
 
@@ -145,6 +145,7 @@ def rows_axis(labels: Sequence[str], heads: Sequence[tuple[float, str]]) -> dict
                 "xanchor": "left",
                 "yanchor": "middle",
                 "showarrow": False,
+                "bgcolor": "--paper",  # a line at the axis would go through it
                 "font": {"color": "--ink"},
             }
             for y, text in heads

@@ -35,14 +35,17 @@ def model_title(case: Case) -> str:
 
 
 def row_label(line: Line) -> str:
-    """`nnapi → CPU`, `cpu, host`: what was asked, and where if that is not plain."""
+    """`nnapi → CPU`, `gpu, simulated`: what was asked, and where if that is not plain."""
     s = line.summary
     text = s.case.delegate.value + (" \N{RIGHTWARDS ARROW} CPU" if s.cpu_fallback else "")
     if not s.case.xnnpack:
         text += " no xnn"
-    if s.case.origin is Origin.HOST:
-        return f"{text}, host"
-    return text if s.case.origin is not Origin.EMULATED else f"{text}, virtual"
+    words = {
+        Origin.HOST: ", host",
+        Origin.EMULATED: ", virtual",
+        Origin.SIMULATED: ", simulated",
+    }
+    return text + words.get(s.case.origin, "")
 
 
 def pages(lines: Iterable[Line]) -> list[RowPage]:
@@ -86,9 +89,7 @@ def _page(groups: Sequence[tuple[str, list[Line]]]) -> RowPage:
 def _labels(group: Sequence[Line]) -> list[str]:
     labels = [row_label(line) for line in group]
     cases = [line.summary.case for line in group]
-    simulated = [case.origin is Origin.SIMULATED for case in cases]
     for extra in (
-        [", simulated" if is_simulated else "" for is_simulated in simulated],
         [f" \N{MULTIPLICATION SIGN}{case.threads}" for case in cases],
         [f" {case.device}" for case in cases],
         [f" {case.mask or 'all'}" for case in cases],

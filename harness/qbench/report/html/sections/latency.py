@@ -37,7 +37,7 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
         [_page(page) for page in found],
         what=f"Median latency with its range for {len(known)} cases, grouped by model. The table "
         "under Results has the same numbers.",
-        keys=unit_legend(known),
+        keys=unit_legend(known, measured="solid", simulated="hatched"),
     )
     return section("latency", "Latency", plot)
 

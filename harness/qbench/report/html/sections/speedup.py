@@ -34,7 +34,7 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
         "means that the two are not told apart.",
         [_page(page) for page in pages(compared)],
         what=f"Speed-up over the device's own CPU with its range for {len(compared)} cases.",
-        keys=unit_legend(compared),
+        keys=unit_legend(compared, measured="whisker", simulated="hollow"),
     )
     return section("speedup", "Speed-up", plot)
 
