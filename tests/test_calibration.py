@@ -538,6 +538,7 @@ def test_this_machine_is_calibrated_in_seconds_and_its_predictions_say_so(
     assert ran.return_value == 0, ran.output
     body = json.loads(ran.stdout)
     (group,) = body["groups"]
+    assert sum(c["singles"] for c in group["classes"]) == 14
     assert (group["dtype"], group["tier"], group["networks"]) == ("int8", "S2", 0)
     assert str(document.find("host", thiscpu.fingerprint()).path) == body["path"]
     assert not list(tmp_path.glob("*.journal"))

@@ -14,7 +14,7 @@ from qbench.cli import backends, calibrated_device, hardware, heating
 from qbench.cli.calibrated_device import Target
 from qbench.clock import Clock, SystemClock
 from qbench.records import Origin
-from qbench.report.calibration import GroupSummary, Made, Plan
+from qbench.report.calibration import ClassSummary, GroupSummary, Made, Plan
 from qbench.simulator.calibration import document, heat, make, measure, plausible
 from qbench.simulator.calibration.document import Answer, Calibration, Group
 from qbench.simulator.calibration.journal import Journal
@@ -197,4 +197,9 @@ def _group(group: Group) -> GroupSummary:
         band_ratio=group.band_ratio,
         band_rule=group.band_rule,
         tier=tier_of(group).value,
+        classes=tuple(
+            ClassSummary(kind=p.kind, singles=p.singles, residual_ratio=p.residual_ratio)
+            for p in group.prices
+            if p.kind != document.GRAPH
+        ),
     )

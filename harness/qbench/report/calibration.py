@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 """Of the JSON objects. History: 1 = first."""
 
+_SEVERAL, _WORST = 3, 3
+
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a calibration would measure. `expected_s`: one pass on a small computer. `asks_again`:
@@ -31,6 +33,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     step_test_s: int | None = None
 
 
+class ClassSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One class of kernels: how many singles speak of it, and the root mean square of the errors
+    that the fit leaves on them."""
+
+    kind: str
+    singles: int
+    residual_ratio: float
+
+
 class GroupSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One data type and number of threads."""
 
@@ -45,6 +56,7 @@ class GroupSummary(msgspec.Struct, frozen=True, kw_only=True):
     band_ratio: float
     band_rule: str
     tier: str
+    classes: tuple[ClassSummary, ...] = ()
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +126,7 @@ def print_made(console: Console, made: Made) -> None:
         "singles: median error of operators that the fit had not seen; networks: mean error of "
         "networks by the scale of the others",
         *(f"{g.dtype} t{g.threads} 90 % band: {g.band_rule}" for g in made.groups),
+        *filter(None, map(_worst, made.groups)),
         f"{made.answers} models on {made.device} ({made.runtime}), reference drifted by at most "
         f"{made.drift_ratio:.1%}",
     ]
@@ -124,6 +137,19 @@ def print_made(console: Console, made: Made) -> None:
         )
     for line in (*lines, f"heat: {made.heat}", f"written to {made.path}"):
         console.print(printable(line), markup=False, soft_wrap=True)
+
+
+def _worst(group: GroupSummary) -> str | None:
+    """Where the fit explains least, of the classes that several singles speak of; and how many
+    classes rest on one or two."""
+    known = [c for c in group.classes if c.singles >= _SEVERAL]
+    known.sort(key=lambda c: -c.residual_ratio)
+    if not known:
+        return None
+    told = [f"{c.kind} {c.residual_ratio:.0%} of {c.singles} singles" for c in known[:_WORST]]
+    few = len(group.classes) - len(known)
+    rest = f"; {few} classes rest on fewer than {_SEVERAL}" if few else ""
+    return f"{group.dtype} t{group.threads} explained worst: {', '.join(told)}{rest}"
 
 
 def _json(value: Any) -> str:
