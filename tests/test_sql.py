@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -296,6 +298,26 @@ def test_a_wrong_statement_is_one_clear_line_and_exit_2(
         error, hint = err.splitlines()
         assert said in error
         assert hint.startswith("hint: ")
+
+
+def test_ctrl_c_ends_a_question_that_takes_too_long(root: Path) -> None:
+    question = "SELECT count(*) FROM range(100000000000) t(i), runs WHERE md5(i::VARCHAR) = session"
+    code = (
+        "import os, signal, sys, threading\n"
+        "from qbench.cli import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "threading.Timer(1.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
+        "main(sys.argv[1:])\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "sql", "--results", str(root), question],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert ended.stderr.strip() == "interrupted"
 
 
 def test_a_contradiction_on_the_command_line_ends_with_2(told: Any, root: Path) -> None:

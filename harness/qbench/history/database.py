@@ -85,6 +85,10 @@ def opened(
         try:
             connection.execute(f"CREATE VIEW runs AS {made.select()}")
             yield made
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":  # how DuckDB tells of Ctrl-C
+                raise KeyboardInterrupt from error
+            raise
         except duckdb.Error as error:
             raise StoreError(
                 f"{root}: {' '.join(str(error).split())}",
