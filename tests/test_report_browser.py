@@ -99,6 +99,8 @@ def test_everything_that_can_be_told_is_there_and_drawn_without_an_error(
     rows = chromium.eval(
         "[...document.querySelectorAll('#plot-speedup .ytick text')].map((t) => t.textContent)"
     )
+    named = "[...document.querySelectorAll('#plot-front .annotation-text')]"
+    assert chromium.eval(f"{named}.map((t) => t.textContent)") == ["smallcnn_fp fp32 nnapi"]
     assert rows.count("nnapi, simulated") == 3  # a hollow mark alone says it to nobody
 
 

@@ -126,7 +126,7 @@ def test_accuracies_that_evaluate_printed_make_a_front(session: Path, tmp_path: 
     assert done.returncode == 0, done.stderr
     page = out.read_text(encoding="utf-8")
     assert 'id="plot-front"' in page
-    assert "accuracy on speckle, test, synthetic (10 inputs)" in page
+    assert "Accuracy on speckle, test, synthetic (10 inputs)" in page
 
 
 @pytest.mark.parametrize(

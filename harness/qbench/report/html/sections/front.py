@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from qbench.report.html.content import Content, Line
-from qbench.report.html.figure import COLOURS, SYMBOLS, Page, draw, section
+from qbench.report.html.content import Accuracy, Content, Line
+from qbench.report.html.figure import COLOURS, SYMBOLS, Page, draw, section, unit_legend
 from qbench.report.html.markup import Html, in_plot, tag
-from qbench.report.html.rowplot import model_title
+from qbench.report.html.rowplot import model_title, row_label
 from qbench.report.html.words import latency
 
 _LEAST_BUBBLE_PX, _BUBBLE_PX = 8, 34
+
+
+class _Point(NamedTuple):
+    """Latency in ms, accuracy in %."""
+
+    x: float
+    y: float
+    line: Line
 
 
 def render(content: Content, lines: Sequence[Line]) -> Html | None:
@@ -31,14 +39,15 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
     plot = draw(
         "plot-front",
         "Accuracy over latency",
-        f"{metric.metric} on {metric.dataset} ({metric.samples} inputs). "
+        f"{metric.metric.capitalize()} on {metric.dataset} ({metric.samples} inputs). "
         + ("The larger the mark, the larger the file. " if sizes else "")
         + "Whatever is not on the line is beaten by something on it in both respects.",
         [
             Page(
                 label=f"{device} ({origin})",
-                traces=_traces(members, {k: a.ratio for k, a in accuracy.items()}, sizes),
+                traces=_traces(_points(members, accuracy), sizes),
                 layout={
+                    "annotations": _names(_points(members, accuracy), sizes),
                     "xaxis": {"title": {"text": "ms per invoke"}, "rangemode": "tozero"},
                     "yaxis": {"title": {"text": f"{metric.metric}, %"}},
                 },
@@ -48,25 +57,52 @@ def render(content: Content, lines: Sequence[Line]) -> Html | None:
             for (device, origin), members in groups.items()
         ],
         what="Accuracy against latency of every case, and the front of those that nothing beats.",
+        keys=unit_legend([line for members in groups.values() for line in members]),
         choose="Device",
     )
     return section("front", "Accuracy, latency and size", plot)
 
 
-def _traces(
-    lines: Sequence[Line], accuracy: dict[str, float], sizes: dict[str, int]
-) -> list[dict[str, Any]]:
-    points = [
-        ((line.summary.p50_us or 0) / 1000, accuracy[line.summary.case.model_sha256] * 100, line)
+def _points(lines: Sequence[Line], accuracy: Mapping[str, Accuracy]) -> list[_Point]:
+    return [
+        _Point(
+            (line.summary.p50_us or 0) / 1000,
+            accuracy[line.summary.case.model_sha256].ratio * 100,
+            line,
+        )
         for line in lines
     ]
+
+
+def _size_px(line: Line, sizes: Mapping[str, int]) -> float:
+    share = sizes.get(line.summary.case.model_sha256, 0) / max(sizes.values(), default=1)
+    return round(_LEAST_BUBBLE_PX + _BUBBLE_PX * math.sqrt(share), 1)
+
+
+def _names(points: Sequence[_Point], sizes: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Of what is on the front, below its mark: beside it stand other delegates' marks, which are as
+    accurate. Towards the middle of the plot."""
+    best = set(front([(x, y) for x, y, _ in points]))
+    middle = max((x for x, _, _ in points), default=0) / 2
+    return [
+        {
+            "text": in_plot(f"{model_title(line.summary.case)} {row_label(line)}"),
+            "x": x,
+            "y": round(y, 3),
+            "xanchor": "left" if x <= middle else "right",
+            "xshift": (-1 if x <= middle else 1) * _size_px(line, sizes) / 2,
+            "yanchor": "top",
+            "yshift": -0.65 * _size_px(line, sizes),  # a diamond is higher than its size
+            "showarrow": False,
+            "font": {"color": "--ink", "size": 11},
+        }
+        for x, y, line in points
+        if (x, y) in best
+    ]
+
+
+def _traces(points: Sequence[_Point], sizes: Mapping[str, int]) -> list[dict[str, Any]]:
     best = front([(x, y) for x, y, _ in points])
-    largest = max(sizes.values(), default=1)
-
-    def size_px(line: Line) -> float:
-        share = sizes.get(line.summary.case.model_sha256, 0) / largest
-        return round(_LEAST_BUBBLE_PX + _BUBBLE_PX * math.sqrt(share), 1)
-
     return [
         {
             "type": "scatter",
@@ -86,7 +122,7 @@ def _traces(
             "marker": {
                 "color": [COLOURS[line.unit] for _, _, line in points],
                 "symbol": [SYMBOLS[line.unit] for _, _, line in points],
-                "size": [size_px(line) for _, _, line in points],
+                "size": [_size_px(line, sizes) for _, _, line in points],
                 "opacity": 0.8,
             },
         },
