@@ -97,7 +97,7 @@ def test_the_terminal_says_the_same_in_100_columns(told: Any, stepped: Path) -> 
     assert code == 0, "a step that nobody has confirmed is no regression yet"
     assert max(map(len, out.splitlines())) <= 100
     assert f"step: {CASE.case_id}: slower by 10" in out
-    assert "tool is other than before" in " ".join(out.split())
+    assert "at the same time: another tool" in " ".join(out.split())
     assert "--confirm" in out
     assert f"step: {FLAT.case_id}" not in out
     row = next(line for line in out.splitlines() if line.startswith(FLAT.case_id))
@@ -282,6 +282,16 @@ def test_compacting_changes_no_answer_and_no_record(told: Any, tmp_path: Path) -
     assert {p: after[p] for p in before} == before
     assert {p.suffix for p in after.keys() - before.keys()} == {".parquet"}
     assert len(after) == len(before) + 5
+
+
+def test_options_before_compact_are_refused_since_they_would_be_lost(
+    told: Any, tmp_path: Path
+) -> None:
+    days(tmp_path, CASE, [10_000])
+    code, _, err = told("--results", tmp_path, "compact")
+    assert code == 2
+    assert "options of compact stand after it" in err
+    assert not [*tmp_path.rglob("*.parquet")]
 
 
 def test_a_session_that_goes_on_is_read_anew_and_compacted_anew(

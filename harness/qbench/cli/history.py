@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from qbench.cli import options
 
@@ -34,6 +35,9 @@ def history(ctx: click.Context, /, **asked: Any) -> int:
     Exit code 1: a case was confirmed to be slower.
     """
     if ctx.invoked_subcommand is not None:
+        # Else `history -r X compact` would compact another folder than the one that was named.
+        if any(ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in asked):
+            raise click.UsageError(f"options of {ctx.invoked_subcommand} stand after it")
         return 0
     from qbench.cli import histories
 

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 TREND = 16  # points
 _BARS = "▁▂▃▄▅▆▇█"
 _LEAST_SPAN = 0.05  # of the level, up and down: noise must not look like a landslide
+_DIFFERS = {
+    "model": "another model file",
+    "tool": "another tool",
+    "system": "another system",
+    "units": "other units ran it",
+}
 _STYLES = {
     Word.CONFIRMED: "bold red",
     Word.GONE: "green",
@@ -69,17 +75,15 @@ def trend(points: Sequence[Point]) -> str:
 
 
 def step_words(series: Series, step: Step) -> str:
-    """`slower by 10.2 % since 2026-11-20 12:00 (2026-11-20T1200Z-m, 7 sessions); tool is ...`"""
+    """`slower by 10.2 % since 2026-11-20 12:00 (2026-11-20T1200Z-m, 7 sessions); ...`"""
     point = series.points[step.at]
     word = "slower" if step.ratio > 1 else "faster"
     size = abs(step.ratio - 1) * 100
     when = f" since {point.at:%Y-%m-%d %H:%M}" if point.at else ""
     count = len(series.points) - step.at
-    also = ""
-    if step.differs:
-        verb = "is" if len(step.differs) == 1 and step.differs != ("units",) else "are"
-        also = f"; {' and '.join(step.differs)} {verb} other than before"
-    return f"{word} by {size:.1f} %{when} ({point.session}, {count} sessions){also}"
+    also = [_DIFFERS[name] for name in step.differs]
+    with_it = f"; at the same time: {', '.join(also)}" if also else ""
+    return f"{word} by {size:.1f} %{when} ({point.session}, {count} sessions){with_it}"
 
 
 def _table(entries: Sequence[Entry], names: Sequence[str]) -> Table:
