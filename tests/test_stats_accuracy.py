@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest, mannwhitneyu
 
 from qbench.stats.accuracy import auc, auc_interval, mcnemar, wilson
 
@@ -80,3 +81,21 @@ def test_the_area_s_interval_holds_the_truth_as_often_as_it_says() -> None:
 )
 def test_mcnemar_is_the_exact_binomial_test(first: int, second: int, p: float) -> None:
     assert mcnemar(first, second) == pytest.approx(p)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=60))
+def test_the_area_is_that_of_scipy_s_ranks(rows: list[tuple[int, bool]]) -> None:
+    ups = [score for score, is_up in rows if is_up]
+    downs = [score for score, is_up in rows if not is_up]
+    found = auc([float(score) for score, _ in rows], [is_up for _, is_up in rows])
+    if not ups or not downs:
+        assert found is None
+    else:
+        expected = mannwhitneyu(ups, downs).statistic / (len(ups) * len(downs))
+        assert found == pytest.approx(expected)
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_mcnemar_s_p_value_is_scipy_s_binomial(first: int, second: int) -> None:
+    expected = binomtest(first, first + second).pvalue if first + second else 1.0
+    assert mcnemar(first, second) == pytest.approx(expected)
