@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -37,19 +40,14 @@ def results(work: Callable[[_T], _R], todo: Sequence[_T], jobs: int) -> Iterator
     pool = ProcessPoolExecutor(min(jobs, len(todo)) - 1, mp_context=get_context("spawn"))
     try:
         futures = [pool.submit(work, item) for item in todo]
-        mine: dict[int, _R] = {}
-        free = at = 0
-        while at < len(todo):
-            if at not in mine and not futures[at].done():
-                free = max(free, at)
-                while free < len(todo) and not futures[free].cancel():
-                    free += 1
-                if free < len(todo):  # nobody has begun it
-                    mine[free] = work(todo[free])
-                    free += 1
-                    continue
-            yield mine.pop(at) if at in mine else futures[at].result()
-            at += 1
+        free = 0
+        for at in range(len(todo)):
+            free = max(free, at)
+            while not futures[at].done() and free < len(todo):
+                if futures[free].cancel():  # nobody has begun it
+                    futures[free] = _performed(work, todo[free])
+                free += 1
+            yield futures[at].result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         for name, value in before.items():
@@ -57,3 +55,15 @@ def results(work: Callable[[_T], _R], todo: Sequence[_T], jobs: int) -> Iterator
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _performed(work: Callable[[_T], _R], item: _T) -> Future[_R]:
+    """Done here and now; what it raised is raised when its turn comes."""
+    from concurrent.futures import Future
+
+    future: Future[_R] = Future()
+    try:
+        future.set_result(work(item))
+    except Exception as error:  # noqa: BLE001 - handed on
+        future.set_exception(error)
+    return future
