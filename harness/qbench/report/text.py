@@ -31,6 +31,7 @@ _ORIGIN_STYLES = {
 # Two runs that disagree have an interval over powers of ten, whose ends would pass for figures.
 _WIDEST = 100.0
 _TOO_WIDE = "> 100x wide"
+_LEAST_NAME = 9
 _TIER_WORDS = {
     Tier.S0: "S0: from data sheets and priors alone; good for an order of magnitude",
     Tier.S1: "S1: rates fitted on published latencies of the same runtime",
@@ -49,9 +50,15 @@ def print_results(console: Console, devices: Sequence[DeviceInfo], rows: Sequenc
 
 def _print_table(console: Console, rows: Sequence[Row]) -> None:
     """One table, so that columns align, with a line of its own above each model's rows."""
+    from rich.measure import Measurement
     from rich.segment import Segment, Segments
 
-    lines = console.render_lines(_table(rows), pad=False)
+    table = _table(rows)
+    wanted = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+    if wanted > console.width:
+        longest = max(len(printable(row.summary.case.device)) for row in rows)
+        table = _table(rows, max(longest - (wanted - console.width), _LEAST_NAME))
+    lines = console.render_lines(table, pad=False)
     head = len(lines) - len(rows)  # every row is one line: no column wraps
     titles = {n: title for title, n in _first_of_group(rows)}
     for number, line in enumerate(lines):
@@ -67,7 +74,8 @@ def _first_of_group(rows: Sequence[Row]) -> Iterable[tuple[str, int]]:
         number += sum(1 for _ in group)
 
 
-def _table(rows: Sequence[Row]) -> Table:
+def _table(rows: Sequence[Row], most: int | None = None) -> Table:
+    """`most`: characters of a device's name. Its end tells it from others of its kind."""
     from rich import box
     from rich.table import Table
 
@@ -76,8 +84,20 @@ def _table(rows: Sequence[Row]) -> Table:
         justify: Literal["left", "right"] = "right" if is_number else "left"
         table.add_column(head, justify=justify, no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(row))
+        cells = _cells(row)
+        table.add_row(*cells[:1], *(_shortened(cell, most) for cell in cells[1:2]), *cells[2:])
     return table
+
+
+def _shortened(name: Text, most: int | None) -> Text:
+    from rich.text import Text
+
+    plain = name.plain
+    if most is None or len(plain) <= most:
+        return name
+    start = (most - 1) // 2
+    short = f"{plain[:start]}\N{HORIZONTAL ELLIPSIS}{plain[len(plain) - (most - 1 - start) :]}"
+    return Text(short, style=name.style)
 
 
 # head, is it a number
@@ -166,7 +186,7 @@ def _versus(row: Row) -> str:
     if interval is None:
         return f"{row.vs_cpu.ratio:.2f}"
     if interval.high > _WIDEST * interval.low:
-        return f"{row.vs_cpu.ratio:.2f} ({_TOO_WIDE})"
+        return f"{row.vs_cpu.ratio:.2f} (> 100x)"
     return f"{row.vs_cpu.ratio:.2f} ({interval.low:.2f}-{interval.high:.2f})"
 
 
