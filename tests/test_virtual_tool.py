@@ -165,6 +165,43 @@ def test_an_external_delegate_that_is_not_there_ends_in_a_segmentation_fault(
     assert device.device.run(line, timeout_s=30).exit_code == 139
 
 
+# Inputs from files, outputs to files (benchmark_tflite_model.cc: Init, LoadInputTensorData).
+
+_INPUT = "--graph=/data/local/tmp/smallcnn-int8.tflite --input_layer=x --input_layer_shape="
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        ("1,224,224,1 --input_layer_value_files=x:/none", 134, "Failed to read the input_layer"),
+        ("1,224,224,1 --input_layer_value_files=x:/system/build.prop", 134, "It should be 50176"),
+        ("1,224,224,1 --input_layer_value_files=y:/none", 134, "Cannot find the corresponding"),
+        ("1,224,224,1 --input_layer_value_files=x", 1, "doesn't contain any delimiter"),
+        ("1,224,224", 1, "should have 4 dimensions!"),
+        ("1,224,224,1:2", 1, "must match the number of items"),
+    ],
+)
+def test_wrong_inputs_end_as_in_the_tool(
+    device: Phone, arguments: str, code: int, text: str
+) -> None:
+    done = device.device.run(f"{TOOL} {QUICK} {_INPUT}{arguments}", timeout_s=60)
+    assert done.exit_code == code
+    assert text in done.text + done.stderr.decode()
+
+
+def test_an_input_decides_the_output_and_another_name_is_only_warned_of(device: Phone) -> None:
+    outputs = []
+    for value in ("0", "127"):
+        device.device.push(bytes([int(value)]) * 50176, "/data/local/tmp/in")
+        given = "1,224,224,1 --input_layer_value_files=x:/data/local/tmp/in"
+        given += " --output_filepath=/data/local/tmp/out"
+        done = device.device.run(f"{TOOL} {QUICK} {_INPUT}{given}", timeout_s=60, check=True)
+        assert "but flags call it x" in done.text
+        outputs.append(device.shell("od -An -v -tx1 /data/local/tmp/out"))
+    assert outputs[0] != outputs[1]
+    assert {len(output.split()) for output in outputs} == {2}
+
+
 # By themselves.
 
 
