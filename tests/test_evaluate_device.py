@@ -131,7 +131,8 @@ def test_the_accelerators_of_a_virtual_device_compute_nothing_and_say_so(
     ("arguments", "code", "message"),
     [
         (("--device", "sd865"), 2, "--device goes with --on-device"),
-        (("--threads", "2"), 2, "--threads goes with --on-device"),
+        (("--benchmark-binary", "x"), 2, "--benchmark-binary goes with --on-device"),
+        (("--delegate", "cpu"), 2, "--delegate goes with --on-device"),
         (("--on-device", "--device", "host"), 2, "this host answers anyway"),
         (("--on-device", "--serial", "nobody"), 3, "nobody"),
     ],

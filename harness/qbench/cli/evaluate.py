@@ -28,31 +28,21 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--delegate",
     type=click.Choice([d.value for d in Delegate]),
-    default="cpu",
-    show_default=True,
-    help="With --on-device.",
+    help="With --on-device. Default: cpu.",
 )
 @click.option("--threads", type=click.IntRange(1, 64), help="With --on-device. Default: 1.")
-@click.option("--benchmark-binary", type=_PATH, help="The benchmark_model to run there.")
+@click.option(
+    "--benchmark-binary", type=_PATH, help="With --on-device: the benchmark_model to run."
+)
 @options.json_flag
 def evaluate(
-    file: Path | None,
-    max_drop: float | None,
-    on_device: bool,
-    device: str | None,
-    serial: str | None,
-    delegate: str,
-    threads: int | None,
-    benchmark_binary: Path | None,
-    as_json: bool,
-    **asked: Any,
+    file: Path | None, max_drop: float | None, on_device: bool, as_json: bool, **asked: Any
 ) -> int:
     """Accuracy, sensitivity, specificity and AUC of each MODEL (.tflite, a folder of them, a
     model's name, a PyTorch checkpoint) on the images of --data, with 95 % intervals."""
     from qbench.cli import evaluating, evaluating_device
     from qbench.cli.labelled import Labelled
 
-    wanted = evaluating_device.wanted(
-        on_device, device, serial, delegate, threads, benchmark_binary
-    )
-    return evaluating.finish(Labelled(**asked), wanted, file, max_drop, as_json)
+    shown = {name: asked.pop(name) for name in Labelled.__struct_fields__}
+    elsewhere = evaluating_device.wanted(on_device, asked)
+    return evaluating.finish(Labelled(**shown), elsewhere, file, max_drop, as_json)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -45,32 +45,17 @@ class Target(msgspec.Struct, frozen=True):
     wanted: Wanted
 
 
-def wanted(
-    on_device: bool,
-    device: str | None,
-    serial: str | None,
-    delegate: str,
-    threads: int | None,
-    benchmark_binary: Path | None,
-) -> Wanted | None:
-    """None: this host alone. Raises UsageError for a device that is named and not asked for."""
-    if not on_device:
-        for name, value in (
-            ("--device", device),
-            ("--serial", serial),
-            ("--threads", threads),
-            ("--benchmark-binary", benchmark_binary),
-        ):
-            if value is not None:
-                raise click.UsageError(f"{name} goes with --on-device.")
-        return None
-    return Wanted(
-        device=device,
-        serial=serial,
-        delegate=Delegate(delegate),
-        threads=threads or 1,
-        benchmark_binary=benchmark_binary,
-    )
+def wanted(on_device: bool, asked: Mapping[str, Any]) -> Wanted | None:
+    """`asked`: the fields of `Wanted`, None where not given. None: this host alone. Raises
+    UsageError for a device that is named and not asked for."""
+    if on_device:
+        chosen = dict(asked)
+        chosen["delegate"] = Delegate(asked["delegate"] or Delegate.CPU)
+        return Wanted(**chosen | {"threads": asked["threads"] or 1})
+    for name, value in asked.items():
+        if value is not None:
+            raise click.UsageError(f"--{name.replace('_', '-')} goes with --on-device.")
+    return None
 
 
 def target(wanted: Wanted) -> Target:
