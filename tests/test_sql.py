@@ -118,7 +118,7 @@ def test_times_are_times(rows: Any) -> None:
         "date_trunc('month', max(created_at)) AS month FROM runs WHERE kind = 'measurement'"
     )
     assert found["first"] == "2026-01-01T00:00:00"
-    assert found["month"] == "2026-01-01T00:00:00"
+    assert found["month"].startswith("2026-01-01")  # a DATE in DuckDB 1
     assert found["took"] == 2 * 86_400 + 9
 
 
