@@ -17,6 +17,7 @@ from qbench.pipeline.data import load
 from qbench.pipeline.evaluation import Answer, Subject, answers, examine, grade
 from qbench.pipeline.quantization import Options, quantize
 from qbench.pipeline.tflite_file import sign
+from qbench.pipeline.workers import Pool
 from qbench.records import Precision
 
 P = Precision
@@ -102,7 +103,7 @@ def test_a_model_that_looks_at_brightness_tells_dark_from_light(data: Path, mode
     found = load(data, need=("test",))
     one = examine(model, found)
     assert (one.network, one.precision) == ("net", P.FP32)
-    given = answers([one], found.splits["test"], InputRange(), 1, lambda done, total: None)
+    given = answers([one], found.splits["test"], InputRange(), Pool(1), lambda done, total: None)
     assert all(answer.is_right for answer in given[one])
     means = [np.mean(np.asarray(_grey(a.image))) / 255 for a in given[one]]
     logits = 8 * (np.array(means) - 0.5)
@@ -120,10 +121,13 @@ def test_several_processes_give_the_same_answers_in_the_same_order(data: Path, m
     found = load(data, need=("test",))
     one = examine(model, found)
     moved: list[tuple[int, int]] = []
-    alone, many = (
-        answers([one], found.splits["test"], InputRange(), jobs, lambda a, b: moved.append((a, b)))
-        for jobs in (1, 2)
-    )
+    found_by = []
+    for jobs in (1, 2):
+        with Pool(jobs) as pool:
+            samples = found.splits["test"]
+            given = answers([one], samples, InputRange(), pool, lambda a, b: moved.append((a, b)))
+            found_by.append(given)
+    alone, many = found_by
     strip = [[(a.image, a.label, a.probabilities) for a in each[one]] for each in (alone, many)]
     assert strip[0] == strip[1]
     assert moved[-1] == (16, 16)

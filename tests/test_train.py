@@ -24,6 +24,7 @@ from qbench.pipeline.training.checkpoint import Checkpoint
 from qbench.pipeline.training.networks import ARCHITECTURES, network
 from qbench.pipeline.training.options import Epoch, TrainOptions
 from qbench.pipeline.training.train import train
+from qbench.pipeline.workers import Pool
 
 torch: Any = pytest.importorskip("torch", reason="not installed: torch (extra)")
 
@@ -90,7 +91,7 @@ def test_brightness_is_learnt_in_a_few_epochs(trained: Path, root: Path) -> None
     data = load(root)
     one = examine(trained / "best.pt", data)
     assert (one.network, one.precision) == ("small", None)
-    given = answers([one], data.splits["test"], InputRange(), 1, lambda done, total: None)
+    given = answers([one], data.splits["test"], InputRange(), Pool(1), lambda done, total: None)
     (found,) = grade(given, data.classes, "light")
     assert found.auc is not None
     assert found.auc >= 0.95

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qbench.cli.labelled import Labelled
     from qbench.pipeline.data import DataSet
     from qbench.pipeline.evaluation import Answer, Grade, Subject
+    from qbench.pipeline.workers import Pool
 
     Answers = Mapping[Subject, Sequence[Answer]]
 
@@ -35,8 +36,16 @@ class Graded(msgspec.Struct, frozen=True, kw_only=True):
 def perform(asked: Labelled, kept: KeptAnswers | None = None) -> Graded:
     """`kept` has what was answered before, and keeps what is answered now. Raises InputError,
     ModelFileError, RunnerError, MissingExtraError."""
-    from qbench.cli.counting import counting
     from qbench.pipeline import evaluation, workers
+
+    jobs = asked.jobs or workers.processors()
+    with workers.Pool(jobs, evaluation.get_ready) as pool:
+        return _perform(asked, kept, pool)
+
+
+def _perform(asked: Labelled, kept: KeptAnswers | None, pool: Pool) -> Graded:
+    from qbench.cli.counting import counting
+    from qbench.pipeline import evaluation
     from qbench.pipeline.classifier import InputRange
     from qbench.pipeline.data import load
 
@@ -57,7 +66,7 @@ def perform(asked: Labelled, kept: KeptAnswers | None = None) -> Graded:
             [subject for subject in subjects if subject not in known],
             samples,
             InputRange(*asked.input_range),
-            asked.jobs or workers.processors(),
+            pool,
             progress,
             *([kept.keep] if kept else []),
         )

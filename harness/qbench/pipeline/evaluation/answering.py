@@ -7,6 +7,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from qbench.pipeline.classifier import Classifier, InputRange, classes, image_sh
 from qbench.pipeline.data import DataSet, Sample, images
 from qbench.pipeline.evaluation.records import Answer, Subject
 from qbench.pipeline.tflite_file import provenance
-from qbench.pipeline.workers import results
+from qbench.pipeline.workers import Pool
 from qbench.records import Precision
 
 if TYPE_CHECKING:
@@ -68,11 +69,17 @@ def _stem(path: Path, precision: Precision) -> str:
     return path.stem
 
 
+def get_ready() -> None:
+    """What the first answer would import."""
+    for name in ("numpy", "ai_edge_litert.interpreter", "PIL.ImageOps"):
+        import_module(name)
+
+
 def answers(
     subjects: Sequence[Subject],
     samples: Sequence[Sample],
     scale: InputRange,
-    jobs: int,
+    pool: Pool,
     progress: Callable[[int, int], None],
     ended: Callable[[Subject, tuple[Answer, ...]], None] = lambda subject, given: None,
 ) -> dict[Subject, tuple[Answer, ...]]:
@@ -88,7 +95,7 @@ def answers(
     found: dict[Subject, tuple[Answer, ...]] = {}
     total = len(subjects) * len(samples)
     waiting: list[Answer] = []
-    for number, given in enumerate(results(_answer, todo, jobs), 1):
+    for number, given in enumerate(pool.results(_answer, todo), 1):
         waiting += given
         progress(len(found) * len(samples) + len(waiting), total)
         if number % len(pieces) == 0:
