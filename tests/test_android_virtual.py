@@ -192,11 +192,20 @@ def _struck(lab: VirtualLab, name: str, moment_s: float) -> None:
         timer.join()
     lab.phone.ask("clear_faults")
     wait_until_usable(lab.phone.device, timeout_s=60)  # it may have struck after the session
-    numbers = _numbers([*told(outputs)])
+    outcomes = told(outputs)
+    numbers = _numbers([*outcomes])
     gpu, nnapi = lab.expected_us
-    for number, expected in zip(numbers, (gpu, nnapi) * 2, strict=True):
-        assert number == pytest.approx(expected, rel=0.5)
+    for outcome, number, expected in zip(outcomes, numbers, (gpu, nnapi) * 2, strict=True):
+        assert number is not None
+        assert expected * 0.5 <= number <= expected * (10 if _is_contended(outcome) else 1.5)
     assert lab.look() == lab.before
+
+
+def _is_contended(outcome: object) -> bool:
+    """Did the stand-in itself wait for a processor of this machine? Then its clock ran on."""
+    assert isinstance(outcome, Measurement)
+    ran_us, waited_us = outcome.cpu_time_us, outcome.run_queue_wait_us
+    return ran_us is not None and waited_us is not None and waited_us > 0.2 * (ran_us + waited_us)
 
 
 @pytest.mark.parametrize("name", ["drop", "cable out", "reboot", "flip from the device"])
