@@ -93,7 +93,7 @@ def test_a_study_that_is_killed_again_and_again_ends_with_what_one_in_a_single_g
 def test_a_study_of_other_options_is_not_mixed_in(desk: Desk) -> None:
     code, out, err = desk.perform("--seed", "5")
     assert (code, out) == (2, "")
-    assert err.startswith(f"error: {desk.out}: has a study with other options")
+    assert err.startswith(f"error: {desk.out}: has a study with other options: seed: 0\n")
 
 
 def test_trained_networks_that_are_not_there_are_told_before_anything_is_made(

@@ -245,5 +245,5 @@ def test_the_command_trains_and_says_on_what(
     assert not ended.value.code
     told = capsys.readouterr()
     assert told.out.splitlines()[0] == f"{out}/best.pt"
-    assert "trained on images" in told.out
+    assert "1 epochs at 32x32 on images" in told.out
     assert "epoch 1/1" in told.err

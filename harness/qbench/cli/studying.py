@@ -6,7 +6,7 @@ import shutil
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -67,7 +67,7 @@ class Study:
             [g.subject.path for g in graded.grades],
             self._asked.device,
             self._asked.protocol or ("quick" if self._asked.quick else "default"),
-            self._asked.repetitions or (2 if self._asked.quick else None),
+            self._asked.repetitions or (3 if self._asked.quick else None),
             self._out,
         )
         _step("analyzing")
@@ -96,27 +96,26 @@ class Study:
 
     def _begin(self) -> None:
         """Raises InputError for a folder with a study of other options."""
-        told = msgspec.json.format(
-            msgspec.json.encode(
-                {
-                    name: str(value) if isinstance(value, Path) else value
-                    for name, value in msgspec.structs.asdict(self._asked).items()
-                    if name not in _FREE
-                }
-                | {"networks": self._networks}
-            ),
-            indent=2,
-        )
+        told = {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in msgspec.structs.asdict(self._asked).items()
+            if name not in _FREE
+        } | {"networks": list(self._networks)}
         path = self._out / "study.json"
         try:
             self._out.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                path.write_bytes(told + b"\n")
-            elif path.read_bytes().strip() != told:
+                path.write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
+            before = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+            # What an older qbench did not know of is no difference.
+            others = [f"{n}: {before[n]}" for n in told if n in before and before[n] != told[n]]
+            if others:
                 raise InputError(
-                    f"{self._out}: has a study with other options: see {path.name}",
+                    f"{self._out}: has a study with other options: {', '.join(others)}",
                     hint="give the same options, or another --out",
                 )
+        except msgspec.MsgspecError as error:
+            raise InputError(f"{path}: is no study of qbench: {error}") from error
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from error
         if self._has_stand_in:
