@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 
+from conftest import MACHINE_TOO_BUSY
 from fakes import tiny_models
 from qbench.cli import main
 from qbench.cli.planning import processors
+from qbench.records import Measurement
+from qbench.store import Session
 
 MOST_RUNS = 80
+BUSY_RATIO = 0.2
 
 
 def qbench(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, Any]:
@@ -53,6 +57,14 @@ def settled(
         runs = needed
 
 
+def waited_ratio(out: Path) -> float:
+    """Of the newest session in `out`: two threads need two processors that nobody else has."""
+    told = [record.outcome for record in Session.find(out).records()]
+    runs = [outcome for outcome in told if isinstance(outcome, Measurement)]
+    wait_us = sum(run.run_queue_wait_us or 0 for run in runs)
+    return wait_us / max(wait_us + sum(run.cpu_time_us or 0 for run in runs), 1)
+
+
 @pytest.mark.heavy
 def test_a_model_is_the_same_as_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = tiny_models.conv_model(tmp_path / "net.tflite", layers=34, side=12)
@@ -71,6 +83,11 @@ def test_two_threads_are_faster_than_one(
     model = tiny_models.conv_model(tmp_path / "net.tflite", layers=34, side=96)
     run = (model, "--threads", 1, "--threads", 2)
     found = settled(capsys, tmp_path / "out", run, "*-t1@*", "*-t2@*")
+    waited = waited_ratio(tmp_path / "out")
+    if found["verdict"] == "inconclusive" and waited > BUSY_RATIO:
+        pytest.skip(
+            f"{MACHINE_TOO_BUSY}: threads waited {waited:.0%} of their time for a processor"
+        )
     assert found["verdict"] == "faster", found
 
 
