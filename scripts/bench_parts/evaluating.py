@@ -5,9 +5,10 @@ scripts/bench_parts/evaluating.py [--quick]
 `qbench evaluate` of 200 made-up images of 224x224 on 12 models (the four forms of the built-in
 smallcnn under three names), as a user starts it: imports, children and all. One process and two, in
 turn. Beside it what this machine can give at all: two commands of one process each at the same
-time, which share nothing; where these gain less than 1.9 the machine is too busy to judge, and says
-so. Seconds of processors tell what several processes cost whatever else runs. Exits with 1 when two processes are less than 1.8 times as fast (median
-of the pairs), answer otherwise than one, or when a process takes more than 1 GB.
+time, which share nothing; where these gain less than 1.9 the machine is too busy to judge, and the
+bench says so. Seconds of processors tell what a second process costs, whatever else runs. Exits
+with 1 when two processes are less than 1.8 times as fast (median of the pairs), answer otherwise
+than one, or when a process takes more than 1 GB.
 """
 
 from __future__ import annotations
