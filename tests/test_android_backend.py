@@ -29,6 +29,7 @@ def lab(tmp_path: Path) -> Lab:
 FIRST_SESSION = """\
 getprop
 runner contact
+push B/runner-#/answers.sh
 push B/runner-#/apk.sh
 push B/runner-#/common.sh
 push B/runner-#/jobs.sh

@@ -161,8 +161,13 @@ def test_settings_and_properties_are_kept(shared: Phone) -> None:
 def test_battery_and_heat_are_told_as_android_tells_them(shared: Phone) -> None:
     zone = "/sys/class/thermal/thermal_zone0/temp"
     shared.ask("write", path=zone, text="83000\n")
-    assert shared.shell(f"cat {zone}") == "83000"
-    assert "mValue=83.0, mType=0, mName=cpu-0-0-usr" in shared.shell("dumpsys thermalservice")
+    # the chip goes on cooling meanwhile, and the kernel's node with it
+    lines = shared.shell(f"cat {zone}; dumpsys thermalservice; cat {zone}").split("\n")
+    before, *told, after = lines
+    assert 60_000 < int(before) <= 83_000
+    known = {f"{int(value) // 100 / 10:.1f}" for value in (before, after)}
+    told_c = [line for line in told if "mType=0, mName=cpu-0-0-usr" in line]
+    assert any(f"mValue={value}," in line for value in known for line in told_c)
     shared.ask("write", path="/sys/class/power_supply/battery/capacity", text="9\n")
     assert "  level: 9" in shared.shell("dumpsys battery").splitlines()
     assert "Adreno 650" in shared.shell("dumpsys SurfaceFlinger")
