@@ -28,7 +28,7 @@ def price_us(profile: DeviceProfile, dtype: Dtype, kind: str, amount: str) -> fl
     """Of one unit of an amount, on one thread of the fastest core."""
     cycle_us = 1000 / fastest_khz(profile)
     is_builtin = kind.startswith("builtin/")
-    if amount in ("macs", "spilled_macs", "vector_macs"):
+    if amount in ("macs", "spilled_macs", "vector_macs", "vector_odd_macs"):
         macs_cycles = _BUILTIN_MAC_CYCLES if is_builtin else 1 / _macs_per_cycle(profile, dtype)
         return cycle_us * macs_cycles / _EFFICIENCY
     if amount in ("elements", "read_elements", "broadcast_elements", "clamped_elements"):

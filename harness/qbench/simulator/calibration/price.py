@@ -22,7 +22,8 @@ not: what is left of them is what a call costs."""
 
 _Z90 = 1.645
 _COMPUTE = frozenset(
-    {"macs", "spilled_macs", "vector_macs", "tiles", "tap_tiles", "vector_tiles", "products"}
+    {"macs", "spilled_macs", "vector_macs", "vector_odd_macs", "tiles", "tap_tiles"}
+    | {"vector_tiles", "products"}
     | {"taps", "channel_tiles", "pixels", "elements", "read_elements", "broadcast_elements"}
     | {"clamped_elements"}
 )

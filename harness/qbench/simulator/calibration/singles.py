@@ -155,7 +155,7 @@ def _products() -> Iterator[_Ask]:
     for out in (48, 80, 16):
         yield _conv((28, 28, 64), out, 3, 1)
         yield _conv((28, 28, 160), out, 1, 1)
-    for depth, out in ((64, 10), (256, 256), (512, 1000), (1280, 1000), (2048, 512)):
+    for depth, out in ((64, 10), (256, 256), (512, 1000), (1280, 1000), (2048, 512), (640, 392)):
         yield _dense(depth, out)
     yield _dense(2048, 2048, least_bytes=64 << 20)
     for size in (5, 9, 14, 22, 64):  # MiB: where the last cache ends, and what is behind it
