@@ -100,7 +100,7 @@ def test_the_tier_follows_the_evidence(by_networks: dict[int, Calibration]) -> N
 
 def test_the_rule_of_the_band_is_told(by_networks: dict[int, Calibration]) -> None:
     rules = {n: c.groups[0].band_rule for n, c in by_networks.items()}
-    assert rules[12] == "split-conformal: 12 of 12 left-out networks are nearer"
+    assert rules[12] == "split-conformal: between the 11. and 12. of 12 left-out networks"
     assert rules[5] == "Student's t on the left-out errors of 5 networks"
     assert rules[0].startswith("no whole networks")
 

@@ -315,10 +315,13 @@ def band(
     logs = sorted(abs(log(ratio)) for ratio in left_out_ratios)
     count = len(logs)
     if count >= _ENOUGH_NETWORKS:
-        # Vovk et al. 2005: the k-th smallest of n scores, k = ceil(0.9 (n + 1)), covers 90 %.
-        rank = min(count, -(-9 * (count + 1) // 10))
-        return round(exp(logs[rank - 1]), 4), (
-            f"split-conformal: {rank} of {count} left-out networks are nearer"
+        # Vovk et al. 2005: the k-th smallest of n scores covers k / (n + 1) on average. For 90 % k
+        # lies between two scores; the next whole one would be the largest of all up to n = 18.
+        rank = 0.9 * (count + 1)
+        below, part = int(rank), rank - int(rank)
+        reach = logs[below - 1] + part * (logs[min(below, count - 1)] - logs[below - 1])
+        return round(exp(reach), 4), (
+            f"split-conformal: between the {below}. and {below + 1}. of {count} left-out networks"
         )
     if count >= 2:
         from scipy import stats
