@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,10 +15,10 @@ import pytest
 import xmlschema
 from markdown_it import MarkdownIt
 
+from fakes import command_line
 from fakes.latency_samples import Noise
 from fakes.reports import HOSTILE, a_comparison
 from fakes.sessions import FAILED, PHONE, a_named_case, a_session, latencies
-from qbench.cli import main
 from qbench.records import Delegate, Metric
 from qbench.report import comparison_markdown
 from qbench.store import Session
@@ -30,16 +31,7 @@ T2 = a_named_case(threads=2)
 @pytest.fixture
 def told(capsys: pytest.CaptureFixture[str]) -> Any:
     """Runs `qbench compare`; returns exit code, stdout and stderr."""
-
-    def run(*args: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["compare", *map(str, args)])
-        out, err = capsys.readouterr()
-        code = ended.value.code
-        assert isinstance(code, int)
-        return code, out, err
-
-    return run
+    return partial(command_line.told, capsys, "compare")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fakes import command_line
 from fakes.histories import a_day, days, levels
 from fakes.latency_samples import ON_NPU, a_measurement, records_of
 from fakes.manual_clock import ManualClock
@@ -36,16 +38,7 @@ FLAT = a_named_case(threads=1)
 @pytest.fixture
 def told(capsys: pytest.CaptureFixture[str]) -> Any:
     """Runs `qbench history`; returns exit code, stdout and stderr."""
-
-    def run(*args: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["history", *map(str, args)])
-        out, err = capsys.readouterr()
-        code = ended.value.code
-        assert isinstance(code, int)
-        return code, out, err
-
-    return run
+    return partial(command_line.told, capsys, "history")
 
 
 @pytest.fixture

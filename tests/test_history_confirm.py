@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from fakes import tiny_models
+from fakes import command_line, tiny_models
 from fakes.histories import days, levels
 from fakes.sessions import a_named_case
 from qbench import modelfile
-from qbench.cli import main
 from qbench.clock import SystemClock
 from qbench.host import HostBackend
 from qbench.records import Case, DeviceInfo, Origin
@@ -25,16 +25,7 @@ CASE = a_named_case()
 @pytest.fixture
 def told(capsys: pytest.CaptureFixture[str]) -> Any:
     """Runs `qbench history`; returns exit code, stdout and stderr."""
-
-    def run(*args: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["history", *map(str, args)])
-        out, err = capsys.readouterr()
-        code = ended.value.code
-        assert isinstance(code, int)
-        return code, out, err
-
-    return run
+    return partial(command_line.told, capsys, "history")
 
 
 @pytest.fixture
