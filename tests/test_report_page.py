@@ -114,7 +114,7 @@ def test_a_front_is_drawn_where_accuracy_is_known() -> None:
     )
     page = html.render(msgspec.structs.replace(content, accuracies=accuracies))
     assert 'id="plot-front"' in page
-    assert "top-1 on a &lt;b&gt; set" in page
+    assert "Top-1 on a &lt;b&gt; set" in page
 
 
 def test_runs_that_were_collected_late_stand_where_the_device_performed_them() -> None:
