@@ -6,9 +6,9 @@ scripts/bench_parts/evaluating.py [--quick]
 smallcnn under three names), as a user starts it: imports, children and all. One process and two, in
 turn. Beside it what this machine can give at all: two commands of one process each at the same
 time, which share nothing; where these gain less than 1.9 the machine is too busy to judge, and the
-bench says so. Seconds of processors tell what a second process costs, whatever else runs. Exits
-with 1 when two processes are less than 1.8 times as fast (median of the pairs), answer otherwise
-than one, or when a process takes more than 1 GB.
+bench says so and exits with 3. Seconds of processors tell what a second process costs, whatever
+else runs. Exits with 1 when two processes are less than 1.8 times as fast (median of the pairs),
+answer otherwise than one, or when a process takes more than 1 GB.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def main() -> int:
     print(f"largest process {peak_bytes / 1e6:.0f} MB; the same grades: {'yes' if same else 'NO'}")
     if ratio < LEAST_RATIO and possible < BUSY_BELOW:
         print("MACHINE TOO BUSY TO MEASURE: two commands that share nothing gain no more")
-        return 0 if same and peak_bytes <= MOST_BYTES else 1
+        return 3 if same and peak_bytes <= MOST_BYTES else 1
     return 0 if ratio >= LEAST_RATIO and same and peak_bytes <= MOST_BYTES else 1
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import exp, hypot, isnan, log, sqrt
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,9 +17,6 @@ from qbench.simulator.calibration.reuse import Caches
 from qbench.simulator.calibration.solve import Row, Solution
 from qbench.simulator.calibration.work import DEPTHWISE, MATMUL, Described, Tiles, describe
 from qbench.simulator.kernels import Dtype
-
-if TYPE_CHECKING:
-    pass
 
 # Matrix tiles of XNNPACK's kernels (gemm-config.c), x86 and Arm: those of the profile come first,
 # the one that fits best is taken. Tiles are not asked of the runtime, which does not tell.
