@@ -152,6 +152,22 @@ def test_a_plan_file_sweeps_devices_threads_and_masks(tmp_path: Path) -> None:
     assert planning.rests(plan.PlanSpec(), 10.0) == {"cool_least_s": 10.0}
 
 
+def test_beside_a_device_this_machine_leaves_out_delegates_that_it_lacks_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "models: [smallcnn]\nprecisions: [int8]\ndevices: [sd865, host]\ndelegates: [nnapi]\n"
+    spec = spec_of(tmp_path, text)
+    found = planning.make(spec, [Place(load("sd865")), Place(None)])
+    assert {(c.device, c.delegate.value) for c in found.cases} == {
+        ("sd865", "nnapi"),
+        ("sd865", "cpu"),
+        ("host", "cpu"),
+    }
+    assert "host: it has no delegate nnapi" in capsys.readouterr().err
+    with pytest.raises(PlanError, match="it has no delegate nnapi"):
+        planning.make(spec, [Place(None)])
+
+
 def test_a_budget_that_is_for_no_case_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

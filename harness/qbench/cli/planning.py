@@ -104,7 +104,9 @@ def make(spec: plan.PlanSpec, where: Sequence[Place]) -> Plan:
     first = found[0].name if len({m.name for m in found}) == 1 else f"{len(found)}-models"
     at = where[0].profile.name if where[0].profile else HOST
     at = at if len(where) == 1 else f"{len(where)}-devices"
-    targets = dict.fromkeys(t for place in where for t in _targets(place, spec))
+    targets = dict.fromkeys(
+        t for place in where for t in _targets(place, spec, alone=len(where) == 1)
+    )
     made = plan.expand(
         found,
         sorted(targets, key=lambda target: target.origin is Origin.HOST),
@@ -159,16 +161,18 @@ def _default_delegates(profile: DeviceProfile) -> tuple[Delegate, ...]:
     return (*npu, *gpu, cpu)
 
 
-def _targets(place: Place, spec: plan.PlanSpec) -> list[plan.Target]:
+def _targets(place: Place, spec: plan.PlanSpec, *, alone: bool) -> list[plan.Target]:
+    """`alone`: no other device is asked; then nobody has the delegates that this one lacks."""
     profile = place.profile
     if profile is None:
         others = [d.value for d in spec.delegates if d is not Delegate.CPU]
-        if others:
+        lack = f"{HOST}: it has no delegate {', '.join(others)}; qbench measures this machine's CPU"
+        if others and alone:
             raise PlanError(
-                f"{HOST}: it has no delegate {', '.join(others)}; qbench measures this "
-                "machine's CPU only",
-                hint="name the device that has it, for instance --device sd865",
+                f"{lack} only", hint="name the device that has it, for instance --device sd865"
             )
+        if others:
+            hardware.say(lack)
         # All processors, up to the four threads that phones are usually given.
         counts = spec.thread_counts or (min(4, processors()),)
         return [_host(count, mask) for count in counts for mask in spec.masks or (None,)]
