@@ -524,3 +524,14 @@ def _point(p50_us: int | None) -> Any:
         tier=None,
         taints=(),
     )
+
+
+def test_a_predicted_series_says_that_it_is_simulated(told: Any, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "smallcnn", "--precision", "int8", "--device", "sd865", "--delegate", "nnapi",
+              "--repetitions", "1", "--out", str(tmp_path / "r")])  # fmt: skip
+    assert ended.value.code == 0
+    _, out, _ = told("--results", tmp_path / "r")
+    assert "-sim: SIMULATED, computed and not measured; interval = 90 % band, tier S1" in out
+    _, out, _ = told("--results", tmp_path / "r", "--case", "*@host")
+    assert "SIMULATED" not in out

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from qbench.history.confirmation import Confirmation, Entry, Word
 from qbench.history.series import WINDOW, Point, Series, Step, differences
+from qbench.records import Origin
 from qbench.stats.changes import MIN_POINTS, MIN_SIZE
 from qbench.units import format_ms, printable
 
@@ -172,9 +173,16 @@ def _remarks(entries: Sequence[Entry], names: Sequence[str]) -> Iterable[tuple[s
 
 
 def _legend(entries: Sequence[Entry]) -> Iterable[tuple[str, str]]:
+    last = [entry.series.last for entry in entries]
+    tiers = sorted({p.tier for p in last if p.origin == Origin.SIMULATED and p.tier})
+    if any(p.origin == Origin.SIMULATED for p in last):
+        told = f", tier {', '.join(tiers)}" if tiers else ""
+        yield f"-sim: SIMULATED, computed and not measured; interval = 90 % band{told}", "yellow"
+    if any(p.origin == Origin.EMULATED for p in last):
+        yield "-emu: emulated, by a virtual device; no phone's latency", "yellow"
     yield (
-        "n: sessions; before: last median over that of the session before; trend: the last "
-        f"{TREND} medians, at | model, tool, system or units changed",
+        "n: sessions; interval: 95 % of a measured median; before: last median over that of the "
+        f"session before; trend: the last {TREND} medians, at | model, tool, system or units changed",
         "dim",
     )
     if any(entry.series.changes for entry in entries):
