@@ -182,7 +182,8 @@ def _legend(entries: Sequence[Entry]) -> Iterable[tuple[str, str]]:
         yield "-emu: emulated, by a virtual device; no phone's latency", "yellow"
     yield (
         "n: sessions; interval: 95 % of a measured median; before: last median over that of the "
-        f"session before; trend: the last {TREND} medians, at | model, tool, system or units changed",
+        f"session before; trend: the last {TREND} medians, at | model, tool, system or units "
+        "changed",
         "dim",
     )
     if any(entry.series.changes for entry in entries):
