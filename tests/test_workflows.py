@@ -152,7 +152,8 @@ def test_without_a_baseline_there_is_a_summary_and_no_comparison(
     )
     assert (ran.failed, ran.outputs["measure"]["candidate"]) == (None, "0"), ran.log
     assert "smallcnn" in ran.summary
-    assert "slower" not in ran.summary
+    assert "`baseline`" not in ran.summary
+    assert not (Path(ran.outputs["measure"]["folder"]) / "comparison.json").exists()
 
 
 @pytest.mark.parametrize(

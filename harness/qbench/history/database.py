@@ -83,6 +83,8 @@ def opened(
             connection, packed, str(lines) if runs else None, len(every), len(loose), runs
         )
         try:
+            # DuckDB's own would go to stdout, into the answer.
+            connection.execute("SET enable_progress_bar = false")
             connection.execute(f"CREATE VIEW runs AS {made.select()}")
             yield made
         except RuntimeError as error:

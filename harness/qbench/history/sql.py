@@ -6,10 +6,11 @@ and statements that are not questions are refused before they run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from qbench.errors import InputError
 from qbench.history.database import Database, listed
@@ -17,10 +18,13 @@ from qbench.history.database import Database, listed
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_T = TypeVar("_T")
+
 # DESCRIBE, SHOW, SUMMARIZE, FROM and VALUES are SELECTs too. Not EXPLAIN: with ANALYZE it would
 # perform what it explains, and DuckDB may write where it may read.
 _QUESTION = "SELECT"
 _PAGE = 1_000
+_UNTIL_TOLD_AGAIN_S = 0.1
 _HINT = "the table is `runs`; qbench sql --columns lists its columns"
 
 
@@ -49,8 +53,7 @@ def ask(database: Database, question: str) -> Answer:
                 f"sql: {kind} is not a question: the runs can be read, not changed",
                 hint="begin with SELECT, WITH, FROM, DESCRIBE or SUMMARIZE",
             )
-        # The text, not the statement: only with text does Ctrl-C end what takes too long.
-        connection.execute(question)
+        _interruptibly(connection, lambda: connection.execute(question))
         columns = tuple(str(column[0]) for column in connection.description or ())
     except duckdb.Error as error:
         raise _wrong(error) from error
@@ -67,11 +70,28 @@ def _rows(connection: DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
     import duckdb
 
     try:
-        while page := connection.fetchmany(_PAGE):
+        while page := _interruptibly(connection, lambda: connection.fetchmany(_PAGE)):
             for row in page:
                 yield tuple(map(_plain, row))
     except duckdb.Error as error:
         raise _wrong(error) from error
+
+
+def _interruptibly(connection: DuckDBPyConnection, work: Callable[[], _T]) -> _T:
+    """What `work` returns. A question may take for ever: Ctrl-C ends it.
+
+    DuckDB alone does not promise that: it leaves at Ctrl-C, but then waits for its own threads
+    without telling them. So it works in another thread, and this one tells it.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(work)
+        try:
+            return working.result()
+        except KeyboardInterrupt:
+            # Again and again: one that comes before the question has begun is forgotten.
+            while not wait([working], _UNTIL_TOLD_AGAIN_S).done:
+                connection.interrupt()
+            raise
 
 
 def _wrong(error: Exception) -> InputError:
