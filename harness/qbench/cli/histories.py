@@ -63,6 +63,7 @@ def compact_all(results: Path, *, as_json: bool) -> int:
     every = compact.sessions(results)
     counts: Counter[Compacted] = Counter()
     with counting("sessions") as on_done, duckdb.connect() as writer:
+        writer.execute("SET enable_progress_bar = false")  # it would go to stdout
         for done, session in enumerate(every, 1):
             counts[compact.compact(session, writer)] += 1
             on_done(done, len(every))

@@ -33,6 +33,7 @@ def write(
         lines = Path(folder) / "rows.jsonl"
         lines.write_bytes(msgspec.json.Encoder().encode_lines(rows))
         with duckdb.connect() as database:
+            database.execute("SET enable_progress_bar = false")  # it would go to stdout
             table = database.read_json(
                 str(lines), format="newline_delimited", columns=columns, maximum_object_size=1 << 26
             )
