@@ -31,19 +31,24 @@ def _validate(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
 
 
-@pytest.mark.heavy
 def test_networks_that_no_calibration_has_seen_are_predicted_within_the_promised_limits() -> None:
-    ran = _validate("--json")
-    assert ran.returncode in (0, 1, 3), ran.stderr
-    body: dict[str, Any] = json.loads(ran.stdout)
-    assert body["not_held_out"] == []
-    if body["missed"] and body["is_busy"]:
+    # A second time, all anew, when a limit is missed: a neighbour of a rented machine who works for
+    # a minute is in every number of that minute, and no counter of this machine shows him.
+    for attempt in (1, 2):
+        ran = _validate("--json")
+        assert ran.returncode in (0, 1, 3), ran.stderr
+        body: dict[str, Any] = json.loads(ran.stdout)
+        assert body["not_held_out"] == []
+        assert {g["dtype"]: g["n"] for g in body["groups"]} == {None: 57, "fp32": 32, "int8": 25}
+        print(f"attempt {attempt}: missed {body['missed']}, waited {body['run_queue_wait_ratio']}")
+        if not body["missed"]:
+            return
+    if body["is_busy"]:
         pytest.skip(
             f"{MACHINE_TOO_BUSY}: tasks waited {body['run_queue_wait_ratio']:.0%} of their time "
             f"for a processor; not kept here: {'; '.join(body['missed'])}"
         )
     assert body["missed"] == []
-    assert {g["dtype"]: g["n"] for g in body["groups"]} == {None: 57, "fp32": 32, "int8": 25}
 
 
 def test_a_machine_is_calibrated_and_a_few_networks_predicted_and_measured(tmp_path: Path) -> None:
@@ -135,9 +140,17 @@ def test_each_limit_is_missed_by_itself_and_told_in_words() -> None:
     ) == ["fp32: MAPE 9.3%, more than 8%"]
     lines = _missed(*[_point(f"n{i}", "int8", 1.0) for i in range(9)], _point("x", "int8", 1.25))
     assert lines == ["x int8: 1.25 of what was measured, more than 20% off"]
-    assert _missed(*[_point(f"n{i}", "int8", 1.0) for i in range(20)]) == [
-        "90 % bands hold 100%, not 85% to 95%"
+    within, outside = _point("n", "int8", 1.0), _point("x", "int8", 1.06, band=1.05)
+    assert _missed(*[within] * 80) == ["90 % bands hold 100% (95% to 100%), not 85% to 95%"]
+    assert _missed(*[within] * 42, *[outside] * 15) == [
+        "90 % bands hold 74% (61% to 83%), not 85% to 95%"
     ]
+
+
+def test_bands_that_hold_nearly_what_they_should_miss_nothing() -> None:
+    within, outside = _point("n", "int8", 1.0), _point("x", "int8", 1.06, band=1.05)
+    assert _missed(*[within] * 55, *[outside] * 2) == []
+    assert _missed(*[within] * 46, *[outside] * 11) == []
 
 
 def test_the_common_factor_is_what_all_predictions_share() -> None:

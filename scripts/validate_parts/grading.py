@@ -8,14 +8,17 @@ from collections.abc import Sequence
 import msgspec
 from scripts.validate_parts.networks import Network
 
-from qbench.records import ComputeUnit, DeviceProfile, Prediction
+from qbench.records import ComputeUnit, DeviceProfile, Interval, Prediction
 from qbench.simulator.baselines import Sized, roofline_us, simple_us
 from qbench.simulator.kernels import Dtype
+from qbench.stats.accuracy import wilson
 from qbench.stats.fidelity import Fidelity, Point
 
 # What a calibration of this machine must reach on networks that it has not measured.
 MAPE = {"fp32": 0.08, "int8": 0.05}
 WORST_RATIO = 0.20
+# What 90 % bands may hold. Of 57 networks a perfect band holds 82 to 98 % in 19 cases of 20, so the
+# limits are for the interval of what it holds, not for the share that is counted.
 COVERAGE = (0.85, 0.95)
 
 
@@ -85,7 +88,18 @@ def shortfalls(grades: Sequence[Fidelity]) -> list[str]:
                 f"{point.model} {point.dtype}: {ratio:.2f} of what was measured, more than "
                 f"{WORST_RATIO:.0%} off"
             )
-    coverage, (low, high) = everything.coverage_ratio or 0.0, COVERAGE
-    if not low <= coverage <= high:
-        missed.append(f"90 % bands hold {coverage:.0%}, not {low:.0%} to {high:.0%}")
+    share, (low, high) = everything.coverage_ratio or 0.0, COVERAGE
+    held = coverage(everything)
+    if held is None or held.high < low or held.low > high:
+        missed.append(f"90 % bands hold {share:.0%}{told(held)}, not {low:.0%} to {high:.0%}")
     return missed
+
+
+def coverage(graded: Fidelity) -> Interval | None:
+    """The 95 % interval of the share of measurements that are inside their bands."""
+    inside = sum(p.low_us <= p.measured_us <= p.high_us for p in graded.points)
+    return wilson(inside, len(graded.points))
+
+
+def told(share: Interval | None) -> str:
+    return "" if share is None else f" ({share.low:.0%} to {share.high:.0%})"
