@@ -47,13 +47,7 @@ def run_with_protocol(connection: socket.socket, deadline: Deadline, output: Out
     send(connection, _HEADER.pack(_CLOSE_STDIN, 0), deadline)
     unread = bytearray()
     while True:
-        data = receive(connection, _BLOCK_BYTES, deadline)
-        if not data:
-            raise DisconnectedError(
-                "adb: the connection closed before the command told its exit code",
-                hint="reconnect the device and run it again",
-            )
-        unread += data
+        unread += _more(connection, deadline)
         while len(unread) >= _HEADER.size:
             kind, size = _HEADER.unpack_from(unread)
             if len(unread) < _HEADER.size + size:
@@ -103,13 +97,7 @@ class MarkedCommand:
         unread = bytearray()
         code: int | None = None
         while True:
-            data = receive(connection, _BLOCK_BYTES, deadline)
-            if not data:
-                raise DisconnectedError(
-                    "adb: the connection closed before the command told its exit code",
-                    hint="reconnect the device and run it again",
-                )
-            unread += data
+            unread += _more(connection, deadline)
             if self._pid is None:
                 if not (first := pid_line.match(unread)):
                     continue
@@ -127,3 +115,13 @@ class MarkedCommand:
             if safe > 0:
                 output.add("stdout" if code is None else "stderr", bytes(unread[:safe]))
                 del unread[:safe]
+
+
+def _more(connection: socket.socket, deadline: Deadline) -> bytes:
+    data = receive(connection, _BLOCK_BYTES, deadline)
+    if not data:
+        raise DisconnectedError(
+            "adb: the connection closed before the command told its exit code",
+            hint="reconnect the device and run it again",
+        )
+    return data

@@ -27,7 +27,7 @@ CLASSES = 2
 
 # Outputs of each inception block: 1x1; 3x3 reduced, 3x3; 5x5 reduced, 5x5; after the pool.
 # None stands for the 3x3 stride 2 pool between stages. (Szegedy et al., CVPR 2015, table 1.)
-_INCEPTIONS: tuple[tuple[int, int, int, int, int, int] | None, ...] = (
+INCEPTIONS: tuple[tuple[int, int, int, int, int, int] | None, ...] = (
     (64, 96, 128, 16, 32, 32),
     (128, 128, 192, 32, 96, 64),
     None,
@@ -151,7 +151,7 @@ def _googlenet(x: Any) -> Any:
     x = _conv(_conv(x, 64, 1, "conv2_reduce"), 192, 3, "conv2")
     x = _max_pool(x, 3, 2, "pool2")
     stage, block = 3, "a"
-    for widths in _INCEPTIONS:
+    for widths in INCEPTIONS:
         if widths is None:
             x = _max_pool(x, 3, 2, f"pool{stage}")
             stage, block = stage + 1, "a"

@@ -14,22 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-ARCHITECTURES = ("vgg16", "googlenet", "resnet34", "small")
+from qbench.pipeline.networks import INCEPTIONS
 
-# As in qbench.pipeline.networks: 1x1; 3x3 reduced, 3x3; 5x5 reduced, 5x5; after the pool.
-_INCEPTIONS: tuple[tuple[int, int, int, int, int, int] | None, ...] = (
-    (64, 96, 128, 16, 32, 32),
-    (128, 128, 192, 32, 96, 64),
-    None,
-    (192, 96, 208, 16, 48, 64),
-    (160, 112, 224, 24, 64, 64),
-    (128, 128, 256, 24, 64, 64),
-    (112, 144, 288, 32, 64, 64),
-    (256, 160, 320, 32, 128, 128),
-    None,
-    (256, 160, 320, 32, 128, 128),
-    (384, 192, 384, 48, 128, 128),
-)
+ARCHITECTURES = ("vgg16", "googlenet", "resnet34", "small")
 
 
 def network(arch: str, classes: int) -> Any:
@@ -129,7 +116,7 @@ def _googlenet() -> tuple[Any, int]:
     layers: list[Any] = [_conv(1, 64, 7, 2), _pool()]
     layers += [_conv(64, 64, 1), _conv(64, 192, 3), _pool()]
     inputs = 192
-    for blocks in _INCEPTIONS:
+    for blocks in INCEPTIONS:
         if blocks is None:
             layers.append(_pool())
             continue
