@@ -327,8 +327,8 @@ def band(
         sigma = sqrt((known + sum(min(value, most) ** 2 for value in logs)) / of_all)
         reach = float(stats.t.ppf(0.95, of_all))
         return round(exp(reach * sigma), 4), (
-            f"Student's t on the left-out errors of {count} networks, and a prior as of "
-            f"{_PRIOR_NETWORKS} that are {_NETWORK_SIGMA[dtype]:.1%} off"
+            f"Student's t on the left-out errors of {count} networks, and a prior worth "
+            f"{_PRIOR_NETWORKS} networks that are {_NETWORK_SIGMA[dtype]:.1%} off"
         )
     # In a network errors of many operators partly cancel; how far is not known without one.
     sigma = hypot(_UNSEEN_SIGMA[dtype], _DEVICE_SIGMA, unseen_ratio)
