@@ -166,13 +166,14 @@ def test_battery_and_heat_are_told_as_android_tells_them(shared: Phone) -> None:
     shared.ask("set_heat", temperature_c=83.0)
     shared.ask("set_battery", level_ratio=0.09)
     try:
-        # the chip goes on cooling meanwhile, and the kernel's node with it
+        # the chip's heat goes on changing meanwhile, and the kernel's node with it
         lines = shared.shell(f"cat {zone}; dumpsys thermalservice; cat {zone}").split("\n")
         before, *told, after = lines
-        assert 40_000 < int(before) <= 83_000
+        assert 60_000 < int(before) < 100_000
         told_c = re.findall(r"mValue=([\d.]+), mType=0, mName=cpu-0-0-usr", "\n".join(told))
-        assert told_c
-        assert all(int(after) <= round(float(c) * 1000) <= int(before) for c in told_c)
+        assert told_c, told
+        least, most = sorted((int(before), int(after)))
+        assert all(least <= round(float(c) * 1000) <= most for c in told_c), (told_c, least, most)
         assert "  level: 9" in shared.shell("dumpsys battery").splitlines()
     finally:
         shared.ask("set_heat", temperature_c=usual["chip_c"])
