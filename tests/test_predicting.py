@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 
 import msgspec
@@ -13,6 +14,9 @@ from qbench.placement.checks import picker
 from qbench.placement.graph import SEATS, Graph, Node
 from qbench.records import ComputeUnit, Delegate, ModelInfo, OpInfo, TensorInfo
 from qbench.simulator import Oracle, kernels, networks
+from qbench.simulator.calibration import fit, work
+from qbench.simulator.calibration.reuse import Caches
+from qbench.simulator.calibration.work import Tiles
 from qbench.simulator.kernels import Dtype, Kernel
 from qbench.simulator.networks.graph import Graph as NetworkGraph
 
@@ -86,23 +90,53 @@ def test_what_is_called_alike_is_the_same_kernel_but_for_its_operators(
         of_a_form: dict[object, Kernel] = {}
         for group in kernels.groups(graph, segment):
             form = kernels.alike(graph, group)
-            if form is None:
-                continue
             own = msgspec.structs.replace(kernels.kernel(graph, group, segment, SD865), ops=())
             met += form in of_a_form
             assert of_a_form.setdefault(form, own) == own
     assert met > 10
 
 
+@pytest.mark.parametrize("network", [*NETWORKS, "nasnet_mobile"])
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_kernels_of_one_form_are_priced_by_the_same_amounts(network: str, dtype: str) -> None:
+    model = networks.build(network, dtype)
+    host = profiles.load("host")
+    where, tiles = place(model, Delegate.CPU, host), fit.tiles_of(host)
+    told = work.describe(kernels.Graph(model), frozenset(), where, CACHES, tiles)
+    assert len({id(one.form) for one in told.works}) < 0.8 * len(told.works)
+    for one in told.works:
+        assert one.form == alone(model, one.ops, tiles)
+
+
+CACHES = Caches(l1d_bytes=32_768, l2_bytes=1 << 20, l3_bytes=32 << 20)
+
+
+def alone(model: ModelInfo, ops: tuple[int, ...], tiles: Mapping[Dtype, Tiles]) -> work.Form:
+    """The form of one kernel when there is no other one in the graph."""
+    main = model.main
+    kept = tuple(main.ops[i] for i in ops)
+    bare = [msgspec.structs.replace(op, index=i) for i, op in enumerate(kept)]
+    cut = msgspec.structs.replace(main, ops=tuple(bare))
+    graph = kernels.Graph(msgspec.structs.replace(model, subgraphs=(cut,)))
+    where = place(model, Delegate.CPU, profiles.load("host"))
+    executor = next(s.executor for s in where.segments if ops[0] in s.ops)
+    only = msgspec.structs.replace(
+        where, segments=(Segment(ComputeUnit.CPU, executor, tuple(range(len(ops)))),)
+    )
+    (found,) = work.describe(graph, frozenset(), only, CACHES, tiles).works
+    return found.form
+
+
 def test_a_tensor_that_is_read_twice_is_not_taken_for_two() -> None:
     g = NetworkGraph("twice", "float32")
     x, y = g.input(8, 8, 16), g.input(8, 8, 16)
-    for inputs in ([x, y], [x, x], [x, y, y], [x, y, x]):
+    for inputs in ([x, y], [y, x], [x, x], [y, y], [x, y, y], [x, y, x]):
         g.op("CONCATENATION", inputs, (1, 8, 8, 16 * len(inputs)))
     graph = kernels.Graph(g.info())
-    known = [kernels.alike(graph, [op]) for op in graph.ops]
-    assert known[0] is not None
-    assert known[1:] == [None, None, None]
+    two, same, once, again, last, first = [kernels.alike(graph, [op]) for op in graph.ops]
+    assert two == same
+    assert once == again
+    assert len({two, once, last, first}) == 4
 
 
 @pytest.mark.parametrize("where", ["in0", "in4", "out0", "out3", "in*", "out*", "in7", "out6"])

@@ -6,7 +6,7 @@ gpu/common (linkable operators; operation_selector.cc for Winograd), Hexagon's d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from math import ceil, prod
 
@@ -125,7 +125,9 @@ class Graph:
         known_forms: dict[tuple[object, ...], int] = {}
         constants = self.constants
         self.forms = [
-            known_forms.setdefault((t.shape, t.dtype, t.nbytes, t.index in constants), t.index)
+            known_forms.setdefault(
+                (t.shape, t.dtype, t.nbytes, t.is_constant, t.index in constants), t.index
+            )
             for t in main.tensors
         ]
         self.forms.append(-1)
@@ -134,18 +136,23 @@ class Graph:
 Group = list[OpInfo]
 
 
-def alike(graph: Graph, group: Group) -> tuple[object, ...] | None:
+def alike(graph: Graph, group: Sequence[OpInfo]) -> tuple[object, ...]:
     """What makes a kernel: equal for two groups of a graph whose kernels differ in nothing but
-    their operators' numbers. None: not known in short."""
-    if len(group) > 1:
-        return None
-    (op,) = group
-    o, forms, inputs = op.options, graph.forms, op.inputs
-    if len(inputs) > 1 and len(set(inputs)) < len(inputs):
-        return None  # one tensor read twice is not two tensors
-    sizes = (o.stride_h, o.stride_w, o.dilation_h, o.dilation_w)
-    read, written = [forms[t] for t in inputs], [forms[t] for t in op.outputs]
-    return (op.name, op.macs, sizes, *read, None, *written)
+    their operators' and tensors' numbers."""
+    forms = graph.forms
+    if len(group) == 1:
+        (op,) = group
+        inputs = op.inputs
+        if len(inputs) == 1 or len(set(inputs)) == len(inputs):
+            read, written = [forms[t] for t in inputs], [forms[t] for t in op.outputs]
+            return (op.name, op.macs, op.options, *read, None, *written)
+    # Which tensors are the same one: numbered as they come.
+    numbers: dict[int, int] = {}
+    parts: list[object] = []
+    for op in group:
+        parts += (op.name, op.macs, op.options, len(op.inputs))
+        parts += [numbers.setdefault(t, len(numbers)) for t in (*op.inputs, *op.outputs)]
+    return (*parts, *[forms[t] for t in numbers])
 
 
 def lower(graph: Graph, segment: Segment, profile: DeviceProfile) -> tuple[Kernel, ...]:
@@ -238,7 +245,7 @@ def _takes_pad(op: OpInfo, unit: ComputeUnit) -> bool:
     return convolution and unit is ComputeUnit.CPU
 
 
-def _head(group: list[OpInfo]) -> OpInfo:
+def _head(group: Sequence[OpInfo]) -> OpInfo:
     """The operator that gives a kernel its name: the first that is not a PAD before it."""
     if len(group) == 1:
         return group[0]
@@ -248,7 +255,7 @@ def _head(group: list[OpInfo]) -> OpInfo:
 # -- one kernel
 
 
-def elements_of(graph: Graph, group: Group) -> int:
+def elements_of(graph: Graph, group: Sequence[OpInfo]) -> int:
     """How many values the kernel of these operators writes, of known size."""
     written = [graph.tensors[t] for t in group[-1].outputs]
     return sum([prod(t.shape) for t in written if t.nbytes is not None])
@@ -326,7 +333,7 @@ def _family(head: OpInfo, segment: Segment) -> Family:
     return Family.BILINEAR if head.name == "RESIZE_BILINEAR" else Family.DATA
 
 
-def dtype_of(graph: Graph, group: Group, unit: ComputeUnit) -> Dtype:
+def dtype_of(graph: Graph, group: Sequence[OpInfo], unit: ComputeUnit) -> Dtype:
     """In what the kernel of these operators computes."""
     op = _head(group)
     if unit is ComputeUnit.GPU:

@@ -205,13 +205,11 @@ def _segment_costs(
     known: dict[tuple[object, ...], tuple[Kernel, KernelCost]] = {}  # networks repeat themselves
     for group in kernels.groups(graph, segment):
         form = kernels.alike(graph, group)
-        one = known.get(form) if form is not None else None
+        one = known.get(form)
         if one is None:
             kernel = kernels.kernel(graph, group, segment, profile)
             at, coefficients = rated(unit, executor, kernel.dtype)
-            one = kernel, cost.kernel_cost(kernel, at, coefficients)
-            if form is not None:
-                known[form] = one
+            one = known[form] = kernel, cost.kernel_cost(kernel, at, coefficients)
         found.append((group, *one))
     if not found:
         return []

@@ -39,9 +39,10 @@ _BETTER_RATIO = 0.97
 _LEAST_SINGLES = 12
 # PRIOR: how far whole networks are off beside what singles can tell: what this host showed.
 _UNSEEN_SIGMA = {Dtype.FP32: 0.13, Dtype.INT8: 0.10, Dtype.DYNAMIC: 0.15}
-# PRIOR: and beside what singles and a dozen networks tell. 57 held-out networks on this host were
-# 4.6 % (fp32) and 3.2 % (int8) off, as root mean squares (scripts/validate_host).
-_NETWORK_SIGMA = {Dtype.FP32: 0.045, Dtype.INT8: 0.03, Dtype.DYNAMIC: 0.045}
+# PRIOR: and beside what singles and a dozen networks tell. A dozen networks in each of five
+# calibrations of this host, each network predicted by the others: median absolute errors, times
+# _MAD_SIGMA. Networks that validate a band had no part in it.
+_NETWORK_SIGMA = {Dtype.FP32: 0.037, Dtype.INT8: 0.025, Dtype.DYNAMIC: 0.037}
 _PRIOR_NETWORKS = 6
 # Further off than this many robust standard deviations is a network that somebody disturbed.
 _OUTLIER = 2.5
@@ -140,7 +141,7 @@ def _is_of_vectors(
     single: Known, profile: DeviceProfile, caches: Caches, tiles: Mapping[Dtype, Tiles]
 ) -> bool:
     works = of_model(single.model, profile, caches, tiles).works
-    return all(work.amounts.get("vector_macs") for work in works)
+    return all("vector_macs" in work.form.amounts for work in works)
 
 
 def of_model(
@@ -165,7 +166,7 @@ def row_of(described: Described) -> Row:
     }
     for work in described.works:
         for amount, value in work.amounts.items():
-            name = (work.kind, amount)
+            name = (work.form.kind, amount)
             row[name] = row.get(name, 0.0) + value
     return row
 
@@ -217,7 +218,7 @@ def _is_of(
 ) -> bool:
     works = of_model(single.model, profile, caches, tiles).works
     name = MATMUL if kind == _WINDOW else kind
-    return all(work.kind == f"xnnpack/{name}" for work in works)
+    return all(work.form.kind == f"xnnpack/{name}" for work in works)
 
 
 def _misfit(
@@ -250,9 +251,9 @@ def _prices(
     for kind in sorted({kind for kind, _ in found.names}):
         at = [i for i, (k, _) in enumerate(found.names) if k == kind]
         mine = [i for i, row in enumerate(rows) if any(k == kind for k, _ in row)]
-        works = [w for d in described for w in d.works if w.kind == kind]
+        forms = [w.form for d in described for w in d.works if w.form.kind == kind]
         errors = [(float(found.ratios[i]) - 1) ** 2 for i in mine]
-        macs, elements = [w.macs for w in works] or [0], [w.elements for w in works] or [0]
+        macs, elements = [f.macs for f in forms] or [0], [f.elements for f in forms] or [0]
         prices.append(
             Price(
                 kind=kind,

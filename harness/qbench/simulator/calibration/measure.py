@@ -46,7 +46,7 @@ NETWORKS = (
 REFERENCE = "reference"
 _REFERENCE_EVERY = 10
 # Processes differ by a percent, and one in twenty by much: a band of a few networks would be that.
-_NETWORK_REPETITIONS = 3
+_NETWORK_REPETITIONS = 5
 # Operators of few published networks, by the labels of `singles`.
 _RARE = frozenset(
     {"TANH", "LEAKY_RELU", "GELU", "SUB", "SUM", "DEPTH_TO_SPACE", "SLICE", "PRELU", "SILU"}
@@ -86,7 +86,7 @@ def questions(
 
     However soon the time is over, each class of kernels has had its share: the i-th of n questions
     of a class stands at (i + 1/2) / n of the list. What networks seldom have comes in the last
-    third, and the repetitions of a network in one third each.
+    third, and the repetitions of a network in equal parts of the list.
     """
     found: list[tuple[float, Question]] = []
     for dtype in dtypes:

@@ -12,7 +12,7 @@ from qbench.records import ComputeUnit, DeviceProfile, ModelInfo
 from qbench.simulator import kernels
 from qbench.simulator.calibration import fit, plausible
 from qbench.simulator.calibration.document import GRAPH, Calibration, Group, Price
-from qbench.simulator.calibration.work import Described, Work, describe
+from qbench.simulator.calibration.work import Described, Form, Work, describe
 from qbench.simulator.cost import KernelCost
 from qbench.simulator.kernels import Dtype
 
@@ -51,6 +51,27 @@ class Priced(msgspec.Struct, frozen=True):
     networks: int
 
 
+class _Class(msgspec.Struct, frozen=True):
+    """One class of kernels. `rates`: us for each of an amount, at this clock, as networks have
+    it."""
+
+    group: Group
+    price: Price
+    rates: dict[str, float]
+
+
+class _Known(msgspec.Struct, frozen=True, gc=False):
+    """What kernels of one form cost, but for what depends on where their data are. `amounts`: all
+    that was met of this class until now; `far`: why they are out of the domain."""
+
+    rates: dict[str, float]
+    amounts: dict[str, float]
+    time_us: float
+    compute_us: float
+    memory_us: float
+    far: str | None
+
+
 class Pricer:
     """One model on the CPU of a calibrated device with some number of threads."""
 
@@ -66,9 +87,12 @@ class Pricer:
                 self._groups[dtype] = group
                 tiles[dtype] = group.tiles
         self._tiles = tiles
-        self._prices = {d: {p.kind: p for p in g.prices} for d, g in self._groups.items()}
         # Prices were found at one clock; at another, all but the memory goes with it.
         self._clock_ratio = calibration.max_khz / plausible.fastest_khz(profile)
+        self._classes = {
+            dtype: {price.kind: self._class(group, price) for price in group.prices}
+            for dtype, group in self._groups.items()
+        }
 
     @property
     def is_useful(self) -> bool:
@@ -86,23 +110,23 @@ class Pricer:
         unknown: dict[int, str] = {}
         far: dict[int, str] = {}
         amounts: dict[tuple[Dtype, str], dict[str, float]] = {}
+        known: dict[int, _Known | None] = {}  # by the identity of a form, which `told` keeps alive
         for work in told.works:
-            found = self._of(work)
-            name = graph.ops[work.ops[-1]].name
+            key = id(work.form)
+            if key not in known:
+                known[key] = self._known(work.form, amounts)
+            found = known[key]
             if found is None:
-                own = work.executor == "builtin"
-                where = "TFLite's own kernels" if own else work.executor
-                unknown[work.ops[0]] = (
-                    f"{name} on {where} in {work.dtype.value} was never calibrated"
-                )
+                name = graph.ops[work.ops[-1]].name
+                unknown[work.ops[0]] = f"{name} {_where(work.form)} was never calibrated"
                 continue
-            group, price = found
-            lines.append(self._line(work, group, price))
-            reason = _is_far(work, price)
-            if reason is not None:
-                far[work.ops[0]] = f"{name}: {reason}"
-            mine = amounts.setdefault((group.dtype, price.kind), {})
-            for amount, value in work.amounts.items():
+            lines.append(self._line(work, found))
+            if found.far is not None:
+                far[work.ops[0]] = f"{graph.ops[work.ops[-1]].name}: {found.far}"
+            mine = found.amounts
+            for amount, value in work.form.amounts.items():
+                mine[amount] = mine.get(amount, 0.0) + value
+            for amount, value in work.moved.items():
                 mine[amount] = mine.get(amount, 0.0) + value
         used = {line.dtype for line in lines} & set(self._groups)
         main = self._main(told.works)
@@ -117,22 +141,46 @@ class Pricer:
             networks=min((len(self._groups[d].anchors) for d in used), default=0),
         )
 
-    def _of(self, work: Work) -> tuple[Group, Price] | None:
-        """The group and class of a kernel. What dynamic-range models do in floats is fp32's."""
-        for dtype in (work.dtype, Dtype.FP32) if work.dtype is Dtype.DYNAMIC else (work.dtype,):
-            price = self._prices.get(dtype, {}).get(work.kind)
-            if price is not None:
-                return self._groups[dtype], price
-            if work.dtype is Dtype.DYNAMIC and work.macs:
-                return None
+    def _class(self, group: Group, price: Price) -> _Class:
+        rates = {}
+        for amount, us in price.prices.items():
+            at = 1.0 if amount in _MEMORY_CLOCK else self._clock_ratio
+            rates[amount] = us * group.scale_ratio * at
+        return _Class(group, price, rates)
+
+    def _of(self, form: Form) -> _Class | None:
+        """The class of a kernel. What dynamic-range models do in floats is fp32's."""
+        for dtype in (form.dtype, Dtype.FP32) if form.dtype is Dtype.DYNAMIC else (form.dtype,):
+            found = self._classes.get(dtype, {}).get(form.kind)
+            if found is not None or (form.dtype is Dtype.DYNAMIC and form.macs):
+                return found
         return None
+
+    def _known(
+        self, form: Form, amounts: dict[tuple[Dtype, str], dict[str, float]]
+    ) -> _Known | None:
+        """None: kernels of this class were never calibrated."""
+        found = self._of(form)
+        if found is None:
+            return None
+        total = compute = memory = 0.0
+        for amount, value in form.amounts.items():
+            part = value * found.rates.get(amount, 0.0)
+            total += part
+            if amount in _COMPUTE:
+                compute += part
+            elif amount in _MEMORY:
+                memory += part
+        mine = amounts.setdefault((found.group.dtype, found.price.kind), {})
+        return _Known(found.rates, mine, total, compute, memory, _is_far(form, found.price))
 
     def _main(self, works: Sequence[Work]) -> Group | None:
         """The group of most of the arithmetic."""
         by_dtype: dict[Dtype, int] = {}
         for work in works:
-            if work.dtype in self._groups:
-                by_dtype[work.dtype] = by_dtype.get(work.dtype, 0) + work.macs + 1
+            dtype = work.form.dtype
+            if dtype in self._groups:
+                by_dtype[dtype] = by_dtype.get(dtype, 0) + work.form.macs + 1
         best = max(by_dtype, key=lambda d: by_dtype[d], default=None)
         return None if best is None else self._groups[best]
 
@@ -144,28 +192,21 @@ class Pricer:
         counts = {"invoke": 1, "segments": told.segments, "bounds": told.bounds}
         time_us = sum(price.prices.get(name, 0.0) * count for name, count in counts.items())
         time_us *= group.scale_ratio * self._clock_ratio
-        executor = told.works[0].executor
+        executor = told.works[0].form.executor
         return [KernelCost((), ComputeUnit.CPU, executor, group.dtype, time_us, "segment", True)]
 
-    def _line(self, work: Work, group: Group, price: Price) -> KernelCost:
-        """Its time is the sum of its parts', in the order of the amounts."""
-        total = compute = memory = 0.0
-        prices, scale, clock = price.prices, group.scale_ratio, self._clock_ratio
-        for amount, value in work.amounts.items():
-            at = 1.0 if amount in _MEMORY_CLOCK else clock
-            part = value * prices.get(amount, 0.0) * scale * at
-            total += part
-            if amount in _COMPUTE:
-                compute += part
-            elif amount in _MEMORY:
-                memory += part
+    def _line(self, work: Work, known: _Known) -> KernelCost:
+        """Its time is the sum of its parts'."""
+        form, compute = work.form, known.compute_us
+        moved = sum([value * known.rates.get(amount, 0.0) for amount, value in work.moved.items()])
+        total, memory = known.time_us + moved, known.memory_us + moved
         overhead = total - compute - memory
         if overhead > max(compute, memory):
             bound_by = "overhead"
         else:
             bound_by = "compute" if compute >= memory else "memory"
         return KernelCost(
-            work.ops, ComputeUnit.CPU, work.executor, work.dtype, total, bound_by, True
+            work.ops, ComputeUnit.CPU, form.executor, form.dtype, total, bound_by, True
         )
 
     def _band(
@@ -181,7 +222,7 @@ class Pricer:
             return 1.0
         variance = 0.0
         for (dtype, kind), mine in amounts.items():
-            price = self._prices[dtype][kind]
+            price = self._classes[dtype][kind].price
             values = [mine.get(amount, 0.0) for amount in price.prices]
             for i, row in enumerate(price.covariance):
                 if values[i]:
@@ -205,10 +246,15 @@ class Pricer:
         )
 
 
-def _is_far(work: Work, price: Price) -> str | None:
+def _where(form: Form) -> str:
+    executor = "TFLite's own kernels" if form.executor == "builtin" else form.executor
+    return f"on {executor} in {form.dtype.value}"
+
+
+def _is_far(form: Form, price: Price) -> str | None:
     for what, value, (least, most) in (
-        ("multiply-accumulates", work.macs, price.macs),
-        ("elements", work.elements, price.elements),
+        ("multiply-accumulates", form.macs, price.macs),
+        ("elements", form.elements, price.elements),
     ):
         if value and most and value > most * _FAR:
             return f"{value:,} {what}, calibrated from {least:,} to {most:,}"

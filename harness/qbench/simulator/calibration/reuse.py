@@ -6,11 +6,13 @@ The reuse distance of a tensor is the number of bytes touched between two uses o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from qbench.records import TensorInfo
+
+_WARM_RATIO = 0.5  # of a cache: see `_share`
 
 
 class Caches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,6 +50,9 @@ class Reuse(msgspec.Struct, frozen=True, gc=False):
     far_weight_bytes: float
 
 
+WARM = Reuse(0.0, 0.0, 0.0, 0.0)
+
+
 def reuse(
     steps: Sequence[Step],
     tensors: Sequence[TensorInfo],
@@ -60,73 +65,82 @@ def reuse(
     inner tensors share an arena that is hardly larger than what the largest kernel needs, however
     many bytes pass through it.
     """
-    sizes = [t.nbytes or 0 for t in tensors]
-    touched = [_touched(step, sizes, bounds) for step in steps]
-    arena_bytes = max((t.inner_bytes for t in touched), default=0)
-    own = inner = 0.0  # bytes touched until now with memory of their own, and in the arena
-    used: dict[int, tuple[float, float]] = {}
-
-    def cold_share(tensor: int, cache_bytes: int) -> float:
-        """By the distinct bytes touched since the tensor's last use, and its own."""
-        then = used[tensor]
-        since = own - then[0] + min(inner - then[1], arena_bytes)
-        return _share(since + sizes[tensor], cache_bytes)
-
+    trace = _Trace([t.nbytes or 0 for t in tensors], bounds, caches)
+    touched = [trace.touched(step) for step in steps]
+    trace.arena_bytes = max((inner for _, inner in touched), default=0)
+    for step, now in zip(steps, touched, strict=True):
+        trace.leave(step, *now)  # invokes follow one another: the first only leaves its trace
     found = []
-    for is_first in (True, False):  # invokes follow one another: the first only leaves its trace
-        for step, t in zip(steps, touched, strict=True):
-            if not is_first:
-                found.append(_found(step, sizes, bounds, caches, cold_share))
-            own = own + t.own_bytes + t.bound_bytes
-            inner += t.inner_bytes
-            for tensor in t.tensors:
-                used[tensor] = (own, inner)
+    for step, now in zip(steps, touched, strict=True):
+        found.append(trace.reuse(step))
+        trace.leave(step, *now)
     return found
 
 
-class _Touched(msgspec.Struct, frozen=True, gc=False):
-    """All that one step touches: `own_bytes` of weights and of others meanwhile, `bound_bytes` of
-    the graph's inputs and outputs, `inner_bytes` in the arena."""
+class _Trace:
+    """How many distinct bytes were touched since a tensor was. Asked for every tensor of every
+    kernel, hence without calls where nothing is cold.
 
-    tensors: tuple[int, ...]
-    own_bytes: float
-    bound_bytes: int
-    inner_bytes: int
+    `own`, `inner`: bytes touched until now with memory of their own, and in the arena; `own_at`,
+    `inner_at`: the same by tensor, when it was used last.
+    """
 
+    def __init__(self, sizes: Sequence[int], bounds: frozenset[int], caches: Caches) -> None:
+        self.sizes, self.bounds, self.caches = sizes, bounds, caches
+        self.arena_bytes = 0
+        self.own = self.inner = 0.0
+        self.own_at = [0.0] * len(sizes)
+        self.inner_at = [0.0] * len(sizes)
 
-def _touched(step: Step, sizes: Sequence[int], bounds: frozenset[int]) -> _Touched:
-    own_bytes = step.meanwhile_bytes + sum([sizes[t] for t in step.weights])
-    bound_bytes = inner_bytes = 0
-    for moved in (step.activations, step.written):
-        for t in moved:
-            if t in bounds:
-                bound_bytes += sizes[t]
-            else:
-                inner_bytes += sizes[t]
-    tensors = (*step.weights, *step.activations, *step.written)
-    return _Touched(tensors, own_bytes, bound_bytes, inner_bytes)
+    def touched(self, step: Step) -> tuple[float, int]:
+        """Bytes that one step touches with memory of their own (of weights, of the graph's inputs
+        and outputs, and of others meanwhile), and in the arena."""
+        sizes, bounds = self.sizes, self.bounds
+        own_bytes = step.meanwhile_bytes + sum([sizes[t] for t in step.weights])
+        inner_bytes = 0
+        for moved in (step.activations, step.written):
+            for t in moved:
+                if t in bounds:
+                    own_bytes += sizes[t]
+                else:
+                    inner_bytes += sizes[t]
+        return own_bytes, inner_bytes
 
+    def leave(self, step: Step, own_bytes: float, inner_bytes: int) -> None:
+        """The step has run."""
+        self.own = own = self.own + own_bytes
+        self.inner = inner = self.inner + inner_bytes
+        own_at, inner_at = self.own_at, self.inner_at
+        for moved in (step.weights, step.activations, step.written):
+            for t in moved:
+                own_at[t] = own
+                inner_at[t] = inner
 
-def _found(
-    step: Step,
-    sizes: Sequence[int],
-    bounds: frozenset[int],
-    caches: Caches,
-    cold_share: Callable[[int, int], float],
-) -> Reuse:
-    cold_read = cold_weights = far_weights = cold_written = 0.0
-    for t in step.activations:
-        cold_read += sizes[t] * cold_share(t, caches.l2_bytes)
-    for t in step.weights:
-        cold = cold_share(t, caches.l2_bytes)
-        cold_weights += sizes[t] * cold
-        if cold:  # what is in the second cache is in the last one too
-            far_weights += sizes[t] * cold_share(t, caches.last_bytes)
-    for t in step.written:
-        is_own = t in bounds
-        cold = cold_share(t, caches.l2_bytes) if is_own else _share(sizes[t], caches.l2_bytes)
-        cold_written += sizes[t] * cold
-    return Reuse(cold_read, cold_written, cold_weights, far_weights)
+    def reuse(self, step: Step) -> Reuse:
+        """Of a step that runs now."""
+        sizes, own, inner = self.sizes, self.own, self.inner
+        own_at, inner_at, arena_bytes = self.own_at, self.inner_at, self.arena_bytes
+        l2_bytes, last_bytes = self.caches.l2_bytes, self.caches.last_bytes
+        warm_bytes = l2_bytes * _WARM_RATIO
+        cold_read = cold_written = cold_weights = far_weights = 0.0
+        for t in step.activations:
+            distance = own - own_at[t] + min(inner - inner_at[t], arena_bytes) + sizes[t]
+            if distance > warm_bytes:
+                cold_read += sizes[t] * _share(distance, l2_bytes)
+        for t in step.weights:
+            distance = own - own_at[t] + min(inner - inner_at[t], arena_bytes) + sizes[t]
+            if distance > warm_bytes:  # what is in the second cache is in the last one too
+                cold_weights += sizes[t] * _share(distance, l2_bytes)
+                far_weights += sizes[t] * _share(distance, last_bytes)
+        for t in step.written:
+            distance = sizes[t]
+            if t in self.bounds:
+                distance += own - own_at[t] + min(inner - inner_at[t], arena_bytes)
+            if distance > warm_bytes:
+                cold_written += sizes[t] * _share(distance, l2_bytes)
+        if not (cold_read or cold_written or cold_weights):
+            return WARM
+        return Reuse(cold_read, cold_written, cold_weights, far_weights)
 
 
 def _share(distance: float, cache_bytes: int) -> float:
@@ -135,5 +149,5 @@ def _share(distance: float, cache_bytes: int) -> float:
     Caches are shared with code and other data and do not forget the oldest first, so there is no
     sharp edge.
     """
-    gone = distance / cache_bytes - 0.5
+    gone = distance / cache_bytes - _WARM_RATIO
     return 0.0 if gone <= 0 else min(gone, 1.0)

@@ -29,12 +29,13 @@ import msgspec
 from qbench.placement import GraphPlacement
 from qbench.records import ComputeUnit, OpInfo, TensorInfo
 from qbench.simulator import kernels
-from qbench.simulator.calibration.reuse import Caches, Reuse, Step, reuse
+from qbench.simulator.calibration.reuse import WARM, Caches, Reuse, Step, reuse
 from qbench.simulator.kernels import Dtype, Graph
 
 MATMUL, DEPTHWISE, SILU = "matmul", "depthwise", "silu"
 _TAPS = (3, 4, 9, 25)
 _MATRIX = ("CONV_2D", "FULLY_CONNECTED", "DEPTHWISE_CONV_2D")
+_WITH_WEIGHTS = (f"xnnpack/{MATMUL}", f"xnnpack/{DEPTHWISE}")
 # Operators that share their kernels, and so a price.
 _ALIKE = {"SUB": "ADD", "MINIMUM": "MAXIMUM", "RELU6": "RELU", "RELU_N1_TO_1": "RELU"}
 _BROADCASTING = frozenset({"ADD", "MUL", "MAXIMUM", "DIV", "SQUARED_DIFFERENCE"})
@@ -60,16 +61,33 @@ class Tiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     depthwise_channels: int
 
 
-class Work(msgspec.Struct, frozen=True, gc=False):
-    """One kernel. `amounts` are what its `price` is multiplied with; `elements` its output's."""
+class Form(msgspec.Struct, frozen=True, gc=False):
+    """What all kernels have in common that differ in nothing but which tensors they touch: they
+    repeat themselves in a network, and are looked at once.
 
-    ops: tuple[int, ...]
+    `amounts` are what the price is multiplied with, but for those of `Work.moved`; `elements` are
+    the output's; `meanwhile_bytes`: what other programs touch while such a kernel runs.
+    """
+
     executor: str
     dtype: Dtype
     kind: str  # the class of kernels: executor/name
     amounts: Mapping[str, float]
     macs: int
     elements: int
+    meanwhile_bytes: float
+
+
+class Work(msgspec.Struct, frozen=True, gc=False):
+    """One kernel. `moved`: the amounts that depend on where its data are (see `reuse`)."""
+
+    ops: tuple[int, ...]
+    form: Form
+    moved: Mapping[str, float]
+
+    @property
+    def amounts(self) -> dict[str, float]:
+        return {**self.form.amounts, **self.moved}
 
 
 class Described(msgspec.Struct, frozen=True):
@@ -80,13 +98,7 @@ class Described(msgspec.Struct, frozen=True):
     bounds: int
 
 
-class _Found(msgspec.Struct, frozen=True, gc=False):
-    """A kernel before its amounts are known."""
-
-    executor: str
-    dtype: Dtype
-    ops: tuple[OpInfo, ...]
-    elements: int
+_Found = tuple[str, Sequence[OpInfo]]  # an executor, and the operators of one of its kernels
 
 
 def describe(
@@ -107,104 +119,120 @@ def describe(
             continue
         groups = kernels.groups(graph, segment)
         segments += bool(groups) and segment.executor == "xnnpack"
-        for group in groups:
-            dtype = kernels.dtype_of(graph, group, segment.unit)
-            elements = kernels.elements_of(graph, group)
-            found.append(_Found(segment.executor, dtype, tuple(group), elements))
-    found = _joined(graph, found)
-    steps = [_step(graph, one) for one in found]
+        found += [(segment.executor, group) for group in groups]
+    if graph.has_narrow:
+        found = _joined(graph, found)
+    known: dict[str, dict[tuple[object, ...], Form]] = {}
+    forms, steps = [], []
+    for executor, ops in found:
+        reads, weights = _read(graph, ops)
+        alike, mine = kernels.alike(graph, ops), known.setdefault(executor, {})
+        form = mine.get(alike)
+        if form is None:
+            form = mine[alike] = _form(graph, executor, ops, reads, caches, tiles)
+        forms.append(form)
+        steps.append(Step(reads, weights, ops[-1].outputs, form.meanwhile_bytes))
     where = reuse(steps, graph.tensors, bounds, caches)
-    works = tuple(
-        _work(graph, one, step, at, caches, tiles)
-        for one, step, at in zip(found, steps, where, strict=True)
-    )
-    return Described(works, segments, len(bounds))
+    works = [
+        Work(tuple([op.index for op in ops]), form, _moved(form, at))
+        for (_, ops), form, at in zip(found, forms, where, strict=True)
+    ]
+    return Described(tuple(works), segments, len(bounds))
 
 
 def _joined(graph: Graph, found: list[_Found]) -> list[_Found]:
     """x * LOGISTIC(x) of 8-bit values is one kernel: XNNPACK looks the product up in a table, as
     the runtime's profile of EfficientNet-B0 shows (LiteRT 2.3)."""
     kept: list[_Found | None] = list(found)
-    writer = {op.outputs[0]: i for i, one in enumerate(found) for op in one.ops if op.outputs}
-    for i, one in enumerate(found):
-        ops = one.ops
-        if one.executor != "xnnpack" or one.dtype is not Dtype.INT8 or ops[0].name != "MUL":
+    writer = {ops[0].outputs[0]: i for i, (_, ops) in enumerate(found) if _is_logistic(ops)}
+    if not writer:
+        return found
+    for i, (executor, ops) in enumerate(found):
+        if executor != "xnnpack" or ops[0].name != "MUL":
             continue
         for tensor in ops[0].inputs:
             at = writer.get(tensor)
-            source = kept[at] if at is not None else None
-            if at is None or source is None or source.ops[0].name != "LOGISTIC":
+            if at is None or kernels.dtype_of(graph, ops, ComputeUnit.CPU) is not Dtype.INT8:
                 continue
-            if graph.readers[tensor] == 1 and source.ops[0].inputs[0] in ops[0].inputs:
-                kept[at], kept[i] = None, msgspec.structs.replace(one, ops=source.ops + ops)
+            logistic = found[at][1]
+            if graph.readers[tensor] == 1 and logistic[0].inputs[0] in ops[0].inputs:
+                kept[at], kept[i] = None, (executor, (*logistic, *ops))
                 break
     return [one for one in kept if one is not None]
 
 
-def _step(graph: Graph, one: _Found) -> Step:
-    ops, dtype = one.ops, one.dtype
+def _is_logistic(ops: Sequence[OpInfo]) -> bool:
+    return len(ops) == 1 and ops[0].name == "LOGISTIC" and len(ops[0].outputs) == 1
+
+
+def _read(graph: Graph, ops: Sequence[OpInfo]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """(activations, weights) that a kernel reads, each tensor once, in the order of its inputs."""
+    constants = graph.constants
     if len(ops) == 1:
-        read = sorted(set(ops[0].inputs) - {-1, *ops[0].outputs})
+        read = dict.fromkeys(ops[0].inputs)
     else:
         inside = {t for op in ops for t in op.outputs}
-        read = sorted({t for op in ops for t in op.inputs if t >= 0} - inside)
-    return Step(
-        activations=tuple([t for t in read if t not in graph.constants]),
-        weights=tuple([t for t in read if t in graph.constants]),
-        written=tuple(ops[-1].outputs),
-        meanwhile_bytes=sum(op.macs or 0 for op in ops) * _MEANWHILE_BYTES_PER_MAC.get(dtype, 0),
-    )
+        read = dict.fromkeys([t for op in ops for t in op.inputs if t not in inside])
+    read.pop(-1, None)
+    weights = tuple([t for t in read if t in constants])
+    return tuple([t for t in read if t not in constants] if weights else read), weights
 
 
-def _work(
+def _form(
     graph: Graph,
-    one: _Found,
-    step: Step,
-    at: Reuse,
+    executor: str,
+    ops: Sequence[OpInfo],
+    reads: Sequence[int],
     caches: Caches,
     tiles: Mapping[Dtype, Tiles],
-) -> Work:
-    tensors, executor, ops = graph.tensors, one.executor, one.ops
+) -> Form:
+    tensors = graph.tensors
     head = ops[0] if len(ops) == 1 else next((op for op in ops if op.name != "PAD"), ops[0])
-    sources = [tensors[t] for t in step.activations]
+    dtype = kernels.dtype_of(graph, ops, ComputeUnit.CPU)
+    sources = [tensors[t] for t in reads]
     output = tensors[ops[-1].outputs[0]]
-    memory = {
-        "call": 1.0,
-        "cold_read_bytes": at.cold_read_bytes,
-        "cold_written_bytes": at.cold_written_bytes,
-    }
+    amounts: dict[str, float] = {"call": 1.0}
     if executor == "xnnpack" and head.name in _MATRIX and sources:
-        name, amounts = _product(
-            head, one.dtype, sources[0], tensors[head.inputs[1]], output, caches, tiles
+        name, own = _product(
+            head, dtype, sources[0], tensors[head.inputs[1]], output, caches, tiles
         )
-        if "vector_macs" in amounts:  # nothing to do but to wait for the weights
-            memory |= {
-                "vector_cold_bytes": at.cold_weight_bytes,
-                "vector_far_bytes": at.far_weight_bytes,
-            }
-        else:
-            memory |= {
-                "cold_weight_bytes": at.cold_weight_bytes,
-                "far_weight_bytes": at.far_weight_bytes,
-                "read_bytes": sum(t.nbytes or 0 for t in sources),
-                "written_bytes": output.nbytes or 0,
-            }
+        if "vector_macs" not in own:  # else there is nothing to do but to wait for the weights
+            amounts["read_bytes"] = sum([t.nbytes or 0 for t in sources])
+            amounts["written_bytes"] = output.nbytes or 0
     elif len(ops) == 2 and ops[0].name == "LOGISTIC":
-        name, amounts = SILU, {"elements": prod(output.shape)}
+        name, own = SILU, {"elements": prod(output.shape)}
     else:
-        name, amounts = _mover(head, ops, executor, sources, output)
-    if executor == "builtin":
-        memory = {"call": 1.0}
-    known = {key: float(value) for key, value in (memory | amounts).items() if value}
-    return Work(
-        ops=tuple([op.index for op in ops]),
+        name, own = _mover(head, ops, executor, sources, output)
+    amounts |= own
+    return Form(
         executor=executor,
-        dtype=one.dtype,
+        dtype=dtype,
         kind=f"{executor}/{name}",
-        amounts=known,
+        amounts={key: float(value) for key, value in amounts.items() if value},
         macs=head.macs or 0,
-        elements=one.elements,
+        elements=kernels.elements_of(graph, ops),
+        meanwhile_bytes=sum([op.macs or 0 for op in ops]) * _MEANWHILE_BYTES_PER_MAC.get(dtype, 0),
     )
+
+
+_NOTHING: Mapping[str, float] = {}
+
+
+def _moved(form: Form, at: Reuse) -> Mapping[str, float]:
+    """What a kernel has to fetch, and to bring away; nothing is known of TFLite's own kernels."""
+    if at is WARM or form.executor == "builtin":
+        return _NOTHING
+    moved = {}
+    if at.cold_read_bytes:
+        moved["cold_read_bytes"] = at.cold_read_bytes
+    if at.cold_written_bytes:
+        moved["cold_written_bytes"] = at.cold_written_bytes
+    if at.cold_weight_bytes and form.kind in _WITH_WEIGHTS:
+        is_vector = "vector_macs" in form.amounts
+        moved["vector_cold_bytes" if is_vector else "cold_weight_bytes"] = at.cold_weight_bytes
+        if at.far_weight_bytes:
+            moved["vector_far_bytes" if is_vector else "far_weight_bytes"] = at.far_weight_bytes
+    return moved
 
 
 def _product(
