@@ -39,10 +39,10 @@ _BETTER_RATIO = 0.97
 _LEAST_SINGLES = 12
 # PRIOR: how far whole networks are off beside what singles can tell: what this host showed.
 _UNSEEN_SIGMA = {Dtype.FP32: 0.13, Dtype.INT8: 0.10, Dtype.DYNAMIC: 0.15}
-# PRIOR: and beside what singles and a dozen networks tell. A dozen networks in each of five
+# PRIOR: and beside what singles and a dozen networks tell. Eleven networks in each of nine
 # calibrations of this host, each network predicted by the others: median absolute errors, times
 # _MAD_SIGMA. Networks that validate a band had no part in it.
-_NETWORK_SIGMA = {Dtype.FP32: 0.037, Dtype.INT8: 0.025, Dtype.DYNAMIC: 0.037}
+_NETWORK_SIGMA = {Dtype.FP32: 0.043, Dtype.INT8: 0.027, Dtype.DYNAMIC: 0.043}
 _PRIOR_NETWORKS = 6
 # Further off than this many robust standard deviations is a network that somebody disturbed.
 _OUTLIER = 2.5

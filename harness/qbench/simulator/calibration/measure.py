@@ -36,12 +36,14 @@ from qbench.simulator.calibration.document import Answer
 from qbench.simulator.kernels import Dtype
 from qbench.simulator.networks import files
 
-# Whole networks for the scale. None of `networks.held_out`, on which predictions are judged.
+# Whole networks for the scale. None of `networks.held_out`, on which predictions are judged, and
+# none whose time rests on its values: TFLite's own RELU of 8-bit values, of which ddrnet_23_slim
+# has a dozen, takes 2.7 to 6.9 ns a value, by how well a branch on its sign is foreseen.
 NETWORKS = (
     *("mobilenet_v1_050@160x160", "mobilenet_v2_tf@160x160", "ffnet_40s@96x192"),
     *("squeezenet_1_0@160x160", "bisenet@96x128", "resnet34@112x112"),
     *("efficientnet_lite2@160x160", "mobilenet_v2_050@128x128", "mobilenet_v1_130@128x128"),
-    *("ddrnet_23_slim@128x256", "mobilenet_v1_075@224x224", "resnext50@96x96"),
+    *("inception_v2@128x128", "mobilenet_v1_075@224x224", "resnext50@96x96"),
 )
 REFERENCE = "reference"
 _REFERENCE_EVERY = 10
