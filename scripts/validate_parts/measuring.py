@@ -30,6 +30,11 @@ class Measured(NamedTuple):
     def middle_us(self) -> float:
         return statistics.median(self.runs_us)
 
+    @property
+    def spread_ratio(self) -> float:
+        """How much longer the slowest process took than the fastest."""
+        return max(self.runs_us) / min(self.runs_us) - 1
+
 
 class _Run(NamedTuple):
     time_us: float
@@ -58,6 +63,11 @@ def wait_ratio(measured: Sequence[Measured]) -> float | None:
     """The median over networks."""
     known = [m.wait_ratio for m in measured if m.wait_ratio is not None]
     return statistics.median(known) if known else None
+
+
+def spread_ratio(measured: Sequence[Measured]) -> float:
+    """The median over networks."""
+    return statistics.median([m.spread_ratio for m in measured])
 
 
 def _wait(runs: Sequence[_Run]) -> float | None:
