@@ -97,13 +97,18 @@ def prediction(
     total_us, low_us, high_us = 0.0, 0.0, 0.0
     by_tier = dict.fromkeys(Tier, 0.0)
     by_basis: dict[str, float] = {}
-    known: dict[tuple[ComputeUnit, str, Dtype], Rates] = {}
+    known: dict[tuple[ComputeUnit, str, Dtype, bool, bool], Rates] = {}
+    far = priced.far if priced is not None else {}
     for line in lines:
-        key = (line.unit, line.executor, line.dtype)
-        if line.is_calibrated and priced is not None:
-            rate = _calibrated(line, priced)
-        else:
-            rate = known.get(key) or known.setdefault(key, rates(*key, profile, anchors))
+        is_far = bool(line.ops) and line.ops[0] in far
+        key = (line.unit, line.executor, line.dtype, line.is_calibrated, is_far)
+        rate = known.get(key)
+        if rate is None:
+            if line.is_calibrated and priced is not None:
+                rate = _calibrated(line, priced)
+            else:
+                rate = rates(*key[:3], profile, anchors)
+            known[key] = rate
         total_us += line.time_us
         # Errors of one group are common to all its kernels, so they add up in full.
         low_us += line.time_us / rate.band_ratio
