@@ -215,7 +215,7 @@ def test_wrong_words_are_one_line_each(
     for arguments, message in (
         ((str(model), *where, "--positive", "pink"), "--positive pink: is no class of"),
         ((str(tmp_path / "none.tflite"), *where), "none.tflite: cannot be read"),
-        ((str(data), *where), "holds no .tflite files"),
+        ((str(data), *where), "there is no .tflite file in this folder"),
         ((str(model), "--data", str(tmp_path / "none")), "is not a folder of images"),
         ((str(model), *where, "--split", "val"), "has no folder val/"),
     ):

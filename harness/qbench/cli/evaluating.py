@@ -104,20 +104,16 @@ def finish(
 
 def files(names: Sequence[str], precisions: Sequence[str]) -> tuple[Path, ...]:
     """The files that are meant, each once. Raises InputError for a name without any."""
-    from qbench import models
+    from qbench.cli.model_files import inside, of
 
+    wanted = tuple(map(Precision, precisions))
     found: dict[Path, None] = {}
     for name in names:
         path = Path(name)
-        if path.is_dir():
-            inside = sorted(path.glob("*.tflite"))
-            if not inside:
-                raise InputError(f"{path}: holds no .tflite files")
-            found |= dict.fromkeys(inside)
-        elif path.exists() or path.suffix in (".tflite", ".pt"):
+        if path.suffix == ".pt":
             found[path] = None
         else:
-            found |= dict.fromkeys(models.resolve(name, tuple(map(Precision, precisions))))
+            found |= dict.fromkeys(inside(path, wanted) if path.is_dir() else of(name, wanted))
     return tuple(found)
 
 

@@ -42,7 +42,7 @@ precision_option = click.option(
     "precisions",
     multiple=True,
     type=click.Choice([p.value for p in Precision if p is not Precision.MIXED]),
-    help="Which files of a model's name; may be given several times. Default: all there are.",
+    help="Which files of a model's name or a folder; may be given several times. Default: all.",
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(1, 64), help="CPU threads. Default: the profile's."

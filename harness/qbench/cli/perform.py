@@ -12,9 +12,9 @@ from threading import Thread
 
 import click
 
-from qbench import __version__, modelfile, models, plan, stats
+from qbench import __version__, modelfile, plan, stats
 from qbench.backend import Backend
-from qbench.cli import backends, console
+from qbench.cli import backends, console, model_files
 from qbench.cli.backends import Key
 from qbench.cli.progress import Progress
 from qbench.clock import Clock, SystemClock
@@ -40,13 +40,11 @@ def find_models(
 ) -> tuple[plan.PlanModel, ...]:
     """Read every model that `names` mean: paths, built-in names, names of built networks.
 
-    `precisions` choose among a name's files; a path's precision is what the file holds.
+    `precisions` choose among a name's files; a path whose file holds none of them is an error.
     """
     found: list[plan.PlanModel] = []
     for name in names:
-        looks_like_path = name.endswith(".tflite") or "/" in name or Path(name).exists()
-        paths = [Path(name)] if looks_like_path else models.resolve(name, precisions)
-        for path in paths:
+        for path in model_files.of(name, precisions):
             info = modelfile.read(path)
             model = plan.PlanModel(
                 plan.model_name(path, info.precision),

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import msgspec
 
-from qbench import modelfile, models, profiles, simulator
+from qbench import modelfile, profiles, simulator
+from qbench.cli import model_files
 from qbench.errors import InputError, ProfileError, QBenchError
 from qbench.formats import failure_of
 from qbench.records import Delegate, DeviceProfile, Failure, ModelInfo, Precision
@@ -99,17 +100,13 @@ def thread_counts(text: str) -> list[int]:
 
 def files_of(question: Question) -> Iterator[Path]:
     """Raises InputError when a name stands for nothing."""
+    wanted = [Precision(p) for p in question.precisions]
     for name in question.names:
         path = Path(name)
         if path.is_dir():
-            found = sorted(path.rglob("*.tflite"))
-            if not found:
-                raise InputError(f"{path}: there is no .tflite file in this folder")
-            yield from found
-        elif name.endswith(".tflite") or "/" in name or path.exists():
-            yield path
+            yield from model_files.inside(path, wanted, f"**/*{model_files.SUFFIX}")
         else:
-            yield from models.resolve(name, [Precision(p) for p in question.precisions])
+            yield from model_files.of(name, wanted)
 
 
 def tell(

@@ -108,7 +108,10 @@ def _read(path: Path) -> tuple[Checkpoint, dict[str, Any]]:
         raise InputError(f"{path}: there is no such file") from error
     # torch raises whatever its unpickler meets in a file that is something else.
     except Exception as error:
-        raise InputError(f"{path}: is no PyTorch checkpoint: {_line(error)}") from error
+        raise InputError(
+            f"{path}: is no PyTorch checkpoint, or not a whole one: {_line(error)}",
+            hint="qbench train writes best.pt and last.pt",
+        ) from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise InputError(
             f"{path}: is no checkpoint of qbench train",
