@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -160,27 +161,61 @@ def test_a_step_tells_what_it_does_and_ends_with_what_is_wrong(tmp_path: Path) -
     assert "Traceback" in str(error.value.hint)
 
 
-# The whole way (needs the environment, which takes minutes to make)
+# The whole way (needs environments, which take minutes to make)
 
 
-@pytest.mark.heavy
-def test_a_trained_network_converts_without_transposes_and_answers_the_same(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("torch", reason="not installed: torch (extra)")
-    root = classifiers.pictures(tmp_path / "set", per_class=8, splits=("train", "val", "test"))
-    run = str(tmp_path / "run")
-    sizes = ("--epochs", "1", "--size", "64", "--batch", "8", "--threads", "1")
-    for command in (
-        ["train", "--arch", "small", "--data", str(root), "--out", run, *sizes],
-        ["convert", f"{run}/best.pt", "--data", str(root), "--json"],
-    ):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main(command)
-        assert not ended.value.code
-    told = json.loads(capsys.readouterr().out)["converted"]
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return classifiers.pictures(tmp_path / "set", per_class=8, splits=("train", "val", "test"))
+
+
+def convert(capsys: pytest.CaptureFixture[str], source: Path, *words: str) -> dict[str, Any]:
+    """What the command says of a conversion without a stray operator and with the same answers."""
+    run(capsys, "convert", str(source), "--json", *words)
+    told: dict[str, Any] = json.loads(capsys.readouterr().out)["converted"]
     assert told["transposes"] == 0
     assert told["check"]["agreement_ratio"] == 1
     assert told["check"]["max_abs_difference"] < 1e-3
     assert Classifier(Path(told["path"])).info.precision is Precision.FP32
+    return told
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> None:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        cli.main(list(words))
+    assert not ended.value.code
+
+
+@pytest.mark.heavy
+def test_a_trained_network_converts_by_both_routes_and_so_does_the_onnx_file_between(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="not installed: torch (extra)")
+    sizes = ("--epochs", "1", "--size", "64", "--batch", "8", "--threads", "1")
+    trained, between = tmp_path / "run", tmp_path / "between.onnx"
+    run(capsys, "train", "--arch", "small", "--data", str(data), "--out", str(trained), *sizes)
+    source, out = trained / "best.pt", ("--data", str(data), "--out")
+    by_itself = convert(capsys, source, *out, str(tmp_path / "direct"))
+    wanted = ("--route", "onnx", "--onnx", str(between))
+    by_onnx = convert(capsys, source, *wanted, *out, str(tmp_path / "onnx"))
+    assert by_itself["path"] != by_onnx["path"]
+    convert(capsys, between, *out, str(tmp_path / "file"))
+
+
+@pytest.mark.heavy
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras, to itself and to NumPy
+def test_keras_files_and_a_saved_model_convert(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tensorflow", reason="not installed: tensorflow (extra convert)")
+    from qbench.pipeline import networks
+    from qbench.pipeline.speckle import speckle_images
+
+    network = networks.network("smallcnn")
+    networks.randomize(network, 3, speckle_images(4, 3))
+    network.save(tmp_path / "net.keras")
+    network.save(tmp_path / "net.h5")
+    network.export(str(tmp_path / "saved"))
+    for name in ("net.keras", "net.h5", "saved"):
+        convert(capsys, tmp_path / name, "--data", str(data), "--out", str(tmp_path / "out"))
