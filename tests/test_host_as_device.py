@@ -33,7 +33,8 @@ def _validate(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_networks_that_no_calibration_has_seen_are_predicted_within_the_promised_limits() -> None:
     # A second time, all anew, when a limit is missed: a neighbour of a rented machine who works for
-    # a minute is in every number of that minute, and no counter of this machine shows him.
+    # a minute is in every number of that minute, and no counter of this machine shows him. Not where
+    # the numbers themselves show him: he would be there the second time, too.
     for attempt in (1, 2):
         ran = _validate("--json")
         assert ran.returncode in (0, 1, 3), ran.stderr
@@ -46,6 +47,8 @@ def test_networks_that_no_calibration_has_seen_are_predicted_within_the_promised
         )
         if not body["missed"]:
             return
+        if body["is_busy"]:
+            break
     if body["is_busy"]:
         pytest.skip(
             f"{MACHINE_TOO_BUSY}: tasks waited {body['run_queue_wait_ratio']:.0%} of their time "

@@ -50,12 +50,10 @@ def test_what_cannot_be_read_is_left_to_whoever_uses_it(folder: Path) -> None:
     assert of(str(folder / "none.tflite"), [P.INT8]) == (folder / "none.tflite",)
 
 
-def test_a_file_of_another_precision_is_refused_and_a_name_chooses_its_files() -> None:
+def test_a_named_file_is_meant_whatever_it_holds_and_a_name_chooses_its_files() -> None:
     by_precision = {m.precision: m.path for m in models.builtin()}
     path = by_precision[P.FP32]
-    assert of(str(path)) == of(str(path), [P.INT8, P.FP32]) == (path,)
-    with pytest.raises(InputError, match=r"smallcnn-fp32\.tflite: is fp32, and int8 or fp16 is"):
-        of(str(path), [P.INT8, P.FP16])
+    assert of(str(path)) == of(str(path), [P.INT8]) == (path,)
     assert of("smallcnn", [P.INT8]) == (by_precision[P.INT8],)
     with pytest.raises(InputError, match="no model of that name"):
         of("nothing")

@@ -100,7 +100,7 @@ def test_the_tier_follows_the_evidence(by_networks: dict[int, Calibration]) -> N
 
 def test_the_rule_of_the_band_is_told(by_networks: dict[int, Calibration]) -> None:
     rules = {n: c.groups[0].band_rule for n, c in by_networks.items()}
-    prior = "and a prior worth 6 networks that are 4.5% off"
+    prior = "and a prior worth 6 networks that are 4.3% off"
     assert rules[12] == f"Student's t on the left-out errors of 12 networks, {prior}"
     assert rules[5] == f"Student's t on the left-out errors of 5 networks, {prior}"
     assert rules[0].startswith("no whole networks")

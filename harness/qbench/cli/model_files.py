@@ -14,19 +14,14 @@ SUFFIX = ".tflite"
 
 
 def of(name: str, precisions: Sequence[Precision] = ()) -> tuple[Path, ...]:
-    """A path that is meant as one, or the files of the model of this name.
+    """A path that is meant as one, whatever it holds, or the files of the model of this name.
 
-    Raises InputError for a name without any, and for a file that holds none of `precisions`.
+    Raises InputError for a name without any.
     """
     path = Path(name)
-    if not (name.endswith(SUFFIX) or "/" in name or path.exists()):
-        return models.resolve(name, precisions)
-    if precisions and path.is_file() and (held := _precision(path)) not in (None, *precisions):
-        raise InputError(
-            f"{path}: is {held}, and {' or '.join(precisions)} is asked for",
-            hint="name another file, or leave the precision out",
-        )
-    return (path,)
+    if name.endswith(SUFFIX) or "/" in name or path.exists():
+        return (path,)
+    return models.resolve(name, precisions)
 
 
 def inside(

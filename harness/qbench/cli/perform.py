@@ -40,7 +40,7 @@ def find_models(
 ) -> tuple[plan.PlanModel, ...]:
     """Read every model that `names` mean: paths, built-in names, names of built networks.
 
-    `precisions` choose among a name's files; a path whose file holds none of them is an error.
+    `precisions` choose among a name's files; a path's precision is what the file holds.
     """
     found: list[plan.PlanModel] = []
     for name in names:
