@@ -33,8 +33,8 @@ def _validate(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_networks_that_no_calibration_has_seen_are_predicted_within_the_promised_limits() -> None:
     # A second time, all anew, when a limit is missed: a neighbour of a rented machine who works for
-    # a minute is in every number of that minute, and no counter of this machine shows him. Not where
-    # the numbers themselves show him: he would be there the second time, too.
+    # a minute is in every number of that minute, and no counter of this machine shows him. Where
+    # the numbers themselves do, he stays longer, and there is nothing to be judged.
     for attempt in (1, 2):
         ran = _validate("--json")
         assert ran.returncode in (0, 1, 3), ran.stderr
